@@ -1,0 +1,70 @@
+# The targets that people and CI call. They need only Python 3.11+, git and make:
+# the rest is brought by tools/venv.sh (Python) and tools/packages.sh (Debian's programs).
+
+PYTHON ?=
+VENV := .venv
+BIN := $(VENV)/bin
+# One stamp per interpreter asked for, so that `make test PYTHON=python3.13` never runs on another one.
+STAMP := $(VENV)/.ready-$(subst /,_,$(PYTHON))
+OUT := out
+# Debian keeps these off an ordinary user's PATH, and keepalived and ip are there.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check generate bench soak lock format clean demo-packages test-packages
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+setup: $(STAMP) ## make .venv from the lock; nothing to do while lock and pyproject stay as they are
+
+$(STAMP): requirements.txt pyproject.toml tools/venv.sh
+	@sh tools/venv.sh $(VENV) $(PYTHON)
+	@touch $@
+
+# Ahead of .venv, so that who has to install something learns it at once.
+demo-packages test-packages: %-packages:
+	@sh tools/packages.sh $*
+
+demo: demo-packages $(STAMP) ## watch keepalived move a VIP between three nodes (under 90 s)
+	@mkdir -p $(OUT)
+	@$(BIN)/vipalived lab run --engine keepalived --scenario stop --scenario crash --scenario kill --html $(OUT)/demo.html
+	@echo "The timelines of these trials: $(OUT)/demo.html"
+
+test: test-packages $(STAMP) ## run all tests but the soak, with the branch coverage of the pure modules enforced
+	@$(BIN)/pytest --cov
+
+check: $(STAMP) ## format, lint, types, import layers, generated files
+	@$(BIN)/ruff format --quiet --check --diff
+	@$(BIN)/ruff check --quiet --output-format concise
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(BIN)/python tools/generate.py --check
+	@echo "All checks passed"
+
+format: $(STAMP) ## let ruff format and fix what it can
+	@$(BIN)/ruff format --quiet
+	@$(BIN)/ruff check --quiet --fix --exit-zero
+
+generate: $(STAMP) ## rewrite the files that are generated from the settings
+	@$(BIN)/python tools/generate.py
+
+bench: demo-packages $(STAMP) ## all scenarios, 20 trials each, beside the 0.2.3 configuration (hours)
+	@mkdir -p $(OUT)
+	@$(BIN)/vipalived lab run --engine keepalived --engine keepalived-0.2.3 --scenario all --repeat 20 \
+		--json $(OUT)/bench.json --html $(OUT)/bench.html
+	@echo "The measurements: $(OUT)/bench.json, and as a page: $(OUT)/bench.html"
+
+soak: test-packages $(STAMP) ## the tests that take minutes to hours
+	@$(BIN)/pytest -m soak
+
+lock: $(STAMP) ## resolve pyproject.toml anew into requirements.txt (UPGRADE=1: to the newest of everything)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --extra lab --group dev \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+		$(if $(UPGRADE),--upgrade) pyproject.toml --output-file requirements.txt
+
+clean: ## remove .venv, caches and results
+	@rm -rf $(VENV) $(OUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

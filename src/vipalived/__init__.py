@@ -1,0 +1,1 @@
+"""vipalived: a virtual IP in front of a Kubernetes control plane."""

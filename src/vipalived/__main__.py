@@ -1,0 +1,5 @@
+"""`python -m vipalived`."""
+
+from vipalived.cli.main import main
+
+main()
