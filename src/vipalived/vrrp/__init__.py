@@ -1,0 +1,1 @@
+"""The VRRP protocol without any I/O, usable on its own."""

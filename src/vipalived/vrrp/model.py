@@ -1,0 +1,338 @@
+"""What the state machine is made of: configuration, states, events and actions, as plain values.
+
+Times are seconds on the caller's monotonic clock. Nothing here decides anything; `router.step` does.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from vipalived.vrrp.packet import IPAddress
+from vipalived.vrrp.timers import Version, master_down_interval, skew_time
+
+OWNER: Final = 255
+LAST_RESORT: Final = 1
+RESIGN: Final = 0
+PROMPT: Final = 0.05
+"""A Backup computes its Skew_Time after priority 0 over at most this long."""
+ANSWER_GAP: Final = 0.01
+"""Losing advertisements are answered at most this often, so that junk is not amplified."""
+DEFEND_GAP: Final = 1.0
+"""A foreign claim to a VIP is answered by ARP at most this often: two stubborn hosts must not flood."""
+ECHOES: Final = (0.0, 0.05, 0.25)
+"""A holder that has heard a loser repeats its ARP after so long: the loser may have sent one of its own
+(keepalived does up to 7 ms after its advertisement)."""
+
+
+class Reason(StrEnum):
+    """Why a router changed its state: the fixed list for logs, notifications and metrics."""
+
+    STARTUP = "startup"
+    ADOPTED = "leftover-address-adopted"
+    SHUTDOWN = "shutdown"
+    RELEASED = "released"
+    REJOINED = "rejoined"
+    LINK_DOWN = "link-down"
+    LINK_UP = "link-up"
+    UNHEALTHY = "unhealthy"
+    HEALTHY = "healthy"
+    MASTER_DOWN = "master-down-expired"
+    MASTER_RESIGNED = "master-resigned"
+    MASTER_UNHEALTHY = "master-is-last-resort"
+    CLAIM_UNOPPOSED = "claim-unopposed"
+    BETTER_CLAIM = "better-claim-heard"
+    FOREIGN_HOLDER = "foreign-holder"
+    SUCCESSOR_OWNS = "successor-owns"
+    NO_SUCCESSOR = "no-successor"
+    STALLED = "stalled"
+    RECONFIGURED = "reconfigured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Garp:
+    """How often a Master tells the segment about its addresses: keepalived's four values, and the pacing.
+
+    `repeat` rounds at the transition and again `delay` seconds later (0: not again), `refresh_repeat` every
+    `refresh` seconds (0: never). Each batch is spread over `spread` seconds; 0 sends it as one burst.
+    """
+
+    repeat: int = 5
+    delay: float = 5.0
+    refresh: float = 10.0
+    refresh_repeat: int = 1
+    spread: float = 1.0
+
+    def batch(self, start: float, rounds: int) -> tuple[float, ...]:
+        """When the rounds of a batch that begins at `start` are due; as in keepalived, at least one."""
+        rounds = max(1, rounds)
+        return tuple(start + self.spread * index / rounds for index in range(rounds))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """One virtual router on one node; from `hitless` on, the deliberate departures from the RFC.
+
+    `source` is the primary address that advertisements carry and that breaks ties. `interval`, `handover`,
+    `linger` and `claim_window` are seconds.
+    """
+
+    vrid: int
+    priority: int
+    source: IPAddress
+    addresses: tuple[IPAddress, ...]
+    version: Version = 3
+    interval: float = 1.0
+    preempt: bool = True
+    garp: Garp = field(default_factory=Garp)
+    hitless: bool = True
+    """A Master keeps the addresses until its successor owns them: `linger` after the successor's
+    gratuitous ARP, `handover` after its first advertisement, at the longest one Master_Down_Interval."""
+    handover: float = 0.1
+    linger: float = 0.02
+    prompt_succession: bool = True
+    """After priority 0 a Backup waits its Skew_Time over at most 50 ms; later copies do not postpone it."""
+    claim_window: float = 0.012
+    """Advertise, listen for so long (a quarter of the interval if that is less), then own; 0 owns at once."""
+    parting_advert: bool = True
+    """A Master that hears a better one advertises once more, so that the winner repeats its ARP."""
+    last_resort: bool = True
+    """Unhealthy: take part with priority 1 instead of not at all."""
+    kernel_lease: bool = True
+    """Addresses carry a finite lifetime."""
+
+    @property
+    def lease(self) -> float:
+        """Lifetime of an address in whole seconds: Master_Down_Interval rounded down, at least 2."""
+        down = master_down_interval(self.priority, self.interval, self.version)
+        return float(max(2, math.floor(down))) if self.kernel_lease else math.inf
+
+    @property
+    def renewal(self) -> float:
+        """How often the lease is renewed; two renewals may come late before it runs out."""
+        return self.lease / 3
+
+    @property
+    def window(self) -> float:
+        """How long a claim listens: at short intervals the whole takeover must stay short."""
+        return min(self.claim_window, self.interval / 4)
+
+    def skew(self, priority: int, interval: float) -> float:
+        """Skew_Time for the effective `priority`."""
+        return skew_time(priority, interval, self.version)
+
+    def succession(self, priority: int, interval: float) -> float:
+        """Skew_Time after a resignation: with prompt succession, over at most 50 ms."""
+        if self.prompt_succession:
+            return skew_time(priority, min(PROMPT, interval), 3)
+        return self.skew(priority, interval)
+
+    def down(self, priority: int, interval: float) -> float:
+        """Master_Down_Interval for the effective `priority`."""
+        return master_down_interval(priority, interval, self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Initialize:
+    """Takes no part, holds nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """Waits. `interval` is the Master's, learned; `master` is whom it was last heard from."""
+
+    master_down_at: float
+    interval: float
+    master: IPAddress | None = None
+    reason: Reason = Reason.MASTER_DOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Adopting:
+    """Found the addresses of a dead predecessor on the node: keeps them unless somebody else is Master."""
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claiming:
+    """Has advertised and listens for a better claim before it owns; `held`: has the addresses already."""
+
+    until: float
+    sent_at: float
+    held: bool = False
+    contested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Master:
+    """Holds the addresses. `rounds` are the gratuitous ARP rounds still due, in order."""
+
+    adver_at: float
+    sent_at: float
+    renew_at: float
+    lease_until: float
+    rounds: tuple[float, ...]
+    refresh_at: float
+    answered_at: float = -math.inf
+    echoed_at: float = -math.inf
+    defended_at: float = -math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Resigning:
+    """Gives the addresses away but keeps them until the successor owns them.
+
+    `resign_at`: when priority 0 is repeated, until there is a `successor`: the Backup that this one will be.
+    `silent`: the successor has advertised, but nobody has heard its ARP.
+    """
+
+    until: float
+    resign_at: float
+    renew_at: float
+    successor: Backup | None = None
+    silent: bool = False
+
+
+Role = Initialize | Backup | Adopting | Claiming | Master | Resigning
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A router between two steps: its role, and what it has been told about the world."""
+
+    role: Role = field(default_factory=Initialize)
+    started: bool = False
+    healthy: bool = True
+    link: bool = True
+    released: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Startup:
+    """Take part; `leftover` when the addresses are already on the node, left by a dead predecessor."""
+
+    leftover: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """Stop taking part; done when the role is Initialize."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """`deadline(state)` has been reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advert:
+    """An advertisement that passed every check of the packet module; seconds."""
+
+    priority: int
+    interval: float
+    source: IPAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The health check changed its mind."""
+
+    healthy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The interface went up (with an address to send from) or down."""
+
+    up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The operator wants the addresses elsewhere, for now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejoin:
+    """The operator lets this node take part again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """The step's configuration replaces `previous`; VRID, version and interface are the same."""
+
+    previous: Config
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignClaim:
+    """Another host's ARP or neighbour advertisement claimed one of the addresses."""
+
+    address: IPAddress
+
+
+@dataclass(frozen=True, slots=True)
+class AddressLost:
+    """Somebody else removed one of the addresses from this node."""
+
+    address: IPAddress
+
+
+Event = (
+    Startup
+    | Shutdown
+    | Timer
+    | Advert
+    | Health
+    | Link
+    | Release
+    | Rejoin
+    | Reconfigured
+    | ForeignClaim
+    | AddressLost
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SendAdvert:
+    """Advertise the configured addresses and interval with this priority."""
+
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddAddresses:
+    """Put the addresses on the interface, or renew them, valid for `lease` seconds (inf: for ever)."""
+
+    addresses: tuple[IPAddress, ...]
+    lease: float
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveAddresses:
+    """Take the addresses off the interface; some may be gone already."""
+
+    addresses: tuple[IPAddress, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Send `rounds` rounds of gratuitous ARP or unsolicited NA, each over all addresses, at once."""
+
+    addresses: tuple[IPAddress, ...]
+    rounds: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The role changed: for the log, the notifications and the metrics."""
+
+    old: type[Role]
+    new: type[Role]
+    reason: Reason
+
+
+Action = SendAdvert | AddAddresses | RemoveAddresses | Announce | Changed

@@ -1,0 +1,287 @@
+"""The moves of a virtual router: taking the addresses, keeping them known, giving them away.
+
+`router.step` decides which move an event calls for; each move here is a function from `Turn` to `Turn`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from vipalived.vrrp.model import (
+    ANSWER_GAP,
+    DEFEND_GAP,
+    ECHOES,
+    LAST_RESORT,
+    RESIGN,
+    Action,
+    AddAddresses,
+    Adopting,
+    Advert,
+    Announce,
+    Backup,
+    Changed,
+    Claiming,
+    Config,
+    Initialize,
+    Master,
+    Reason,
+    RemoveAddresses,
+    Resigning,
+    Role,
+    SendAdvert,
+    State,
+)
+
+
+def takes_part(config: Config, state: State) -> bool:
+    """Whether the router competes for the addresses at all."""
+    return state.started and state.link and not state.released and (state.healthy or config.last_resort)
+
+
+def effective_priority(config: Config, state: State) -> int:
+    """The configured priority, or that of the last resort."""
+    return config.priority if state.healthy else LAST_RESORT
+
+
+def holds(state: State) -> bool:
+    """Whether the addresses should be on the interface: what a guard compares with what is there."""
+    role = state.role
+    return isinstance(role, Master | Resigning | Adopting) or (isinstance(role, Claiming) and role.held)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A step in progress: what it sees, what it has done so far."""
+
+    config: Config
+    now: float
+    state: State
+    actions: tuple[Action, ...] = ()
+
+    @property
+    def takes_part(self) -> bool:
+        """Whether the router competes for the addresses."""
+        return takes_part(self.config, self.state)
+
+    @property
+    def priority(self) -> int:
+        """The effective priority."""
+        return effective_priority(self.config, self.state)
+
+    def does(self, *actions: Action) -> Turn:
+        """Do this too, after the rest."""
+        return replace(self, actions=self.actions + actions)
+
+    def to(self, role: Role, reason: Reason) -> Turn:
+        """Take on `role`, and say so if it is another kind."""
+        old, new = type(self.state.role), type(role)
+        turn = self.stay(role)
+        return turn if old is new else turn.does(Changed(old, new, reason))
+
+    def stay(self, role: Role) -> Turn:
+        """The same kind of role with other particulars."""
+        return replace(self, state=replace(self.state, role=role))
+
+    def adds(self) -> Turn:
+        """Put the addresses on the interface, or renew their lease."""
+        return self.does(AddAddresses(self.config.addresses, self.config.lease))
+
+    def removes(self) -> Turn:
+        """Take the addresses off the interface, if they are there."""
+        return self.does(RemoveAddresses(self.config.addresses)) if holds(self.state) else self
+
+    def loses_to(self, advert: Advert) -> bool:
+        """Higher priority, then higher address (RFC 9568 section 6.4.3)."""
+        return (advert.priority, int(advert.source)) > (self.priority, int(self.config.source))
+
+    def backup(self) -> Backup:
+        """A Backup that has just come to be: it waits one Master_Down_Interval of its own."""
+        interval = self.config.interval
+        return Backup(self.now + self.config.down(self.priority, interval), interval)
+
+
+def claim(turn: Turn, reason: Reason, *, held: bool = False) -> Turn:
+    """Advertise and listen; without a claim window, own at once as the RFC says."""
+    window = turn.config.window
+    if not window:
+        return own(turn, reason)
+    return turn.does(SendAdvert(turn.priority)).to(Claiming(turn.now + window, turn.now, held), reason)
+
+
+def own(turn: Turn, reason: Reason, *, contested: bool = False) -> Turn:
+    """Become Master. After a claim this advertises again: one lost packet must not make two holders."""
+    config, now, garp = turn.config, turn.now, turn.config.garp
+    later = garp.batch(now + garp.delay, garp.repeat) if garp.delay else ()
+    echoes = tuple(now + echo for echo in ECHOES[1:]) if contested else ()
+    master = Master(
+        adver_at=now + config.interval,
+        sent_at=now,
+        renew_at=now + config.renewal,
+        lease_until=now + config.lease,
+        rounds=tuple(sorted(garp.batch(now, garp.repeat) + later + echoes)),
+        refresh_at=now + (garp.refresh or math.inf),
+    )
+    return announce(turn.does(SendAdvert(turn.priority)).adds(), master, reason)
+
+
+def announce(turn: Turn, master: Master, reason: Reason) -> Turn:
+    """Be `master`, and send the gratuitous ARP rounds that are due."""
+    due = sum(at <= turn.now for at in master.rounds)
+    turn = turn.does(Announce(turn.config.addresses, due)) if due else turn
+    return turn.to(replace(master, rounds=master.rounds[due:]), reason)
+
+
+def keep(turn: Turn, master: Master) -> Turn:
+    """Carry on as Master without a change of role."""
+    return announce(turn, master, Reason.CLAIM_UNOPPOSED)
+
+
+def master_timer(turn: Turn, master: Master) -> Turn:
+    """Whatever is due: advertisement, lease, gratuitous ARP."""
+    config, now, garp = turn.config, turn.now, turn.config.garp
+    if now >= master.adver_at:
+        # Keep the beat, unless the step is so late that two advertisements would follow each other.
+        following = max(master.adver_at, now - config.interval / 2) + config.interval
+        turn = turn.does(SendAdvert(turn.priority))
+        master = replace(master, adver_at=following, sent_at=now)
+    if now >= master.renew_at:
+        turn = turn.adds()
+        master = replace(master, renew_at=now + config.renewal, lease_until=now + config.lease)
+    if now >= master.refresh_at:
+        rounds = sorted((*master.rounds, *garp.batch(now, garp.refresh_repeat)))
+        master = replace(master, rounds=tuple(rounds), refresh_at=now + garp.refresh)
+    return keep(turn, master)
+
+
+def master_hears(turn: Turn, master: Master, advert: Advert) -> Turn:
+    """RFC 9568 section 6.4.3; whoever is not better may have left its MAC address in a cache."""
+    now = turn.now
+    if turn.loses_to(advert):
+        return yield_to(turn, advert, master.renew_at)
+    if advert.priority == RESIGN:
+        turn = turn.does(SendAdvert(turn.priority))
+        return echo(turn, replace(master, adver_at=now + turn.config.interval, sent_at=now))
+    if now - master.answered_at >= ANSWER_GAP:
+        turn = turn.does(SendAdvert(turn.priority))
+        master = replace(master, answered_at=now, sent_at=now)
+    return echo(turn, master)
+
+
+def echo(turn: Turn, master: Master) -> Turn:
+    """Repeat the gratuitous ARP over a loser's, unless repeats that come late enough are due anyway."""
+    if turn.now - master.echoed_at < ECHOES[-1] - ECHOES[1]:
+        return keep(turn, master)
+    rounds = sorted((*master.rounds, *(turn.now + after for after in ECHOES)))
+    return keep(turn, replace(master, rounds=tuple(rounds), echoed_at=turn.now))
+
+
+def defend(turn: Turn, master: Master) -> Turn:
+    """Answer a foreign claim by ARP, at once or when the last answer is old enough."""
+    if turn.now < master.defended_at:
+        return turn
+    at = max(turn.now, master.defended_at + DEFEND_GAP)
+    return keep(turn, replace(master, rounds=tuple(sorted((*master.rounds, at))), defended_at=at))
+
+
+def resign(turn: Turn, reason: Reason) -> Turn:
+    """Give the addresses away for good: priority 0, and keep them until the successor owns them."""
+    match role := turn.state.role:
+        case Initialize() | Resigning():
+            return turn
+        case Backup() | Adopting():
+            return rest(turn, reason)
+        case _:
+            turn = turn.does(SendAdvert(RESIGN))
+    if not (turn.config.hitless and holds(turn.state)):
+        return rest(turn, reason)
+    config, now = turn.config, turn.now
+    # Priority 0 waits longest: by then every Backup has timed out, even one that heard no resignation.
+    until = now + config.down(RESIGN, config.interval)
+    renew_at = role.renew_at if isinstance(role, Master) else now
+    return turn.to(Resigning(until, now + config.interval, renew_at), reason)
+
+
+def yield_to(turn: Turn, advert: Advert, renew_at: float) -> Turn:
+    """A better router claims what this one has: keep it until that one owns it.
+
+    The parting advertisement makes a winner that has been Master all along, after a partition, repeat its
+    ARP: it would never learn otherwise that there was a second holder.
+    """
+    config, now = turn.config, turn.now
+    successor = backup_hears(turn, turn.backup(), advert)
+    if isinstance(turn.state.role, Master) and config.parting_advert:
+        turn = turn.does(SendAdvert(turn.priority))
+    if not (config.hitless and holds(turn.state)):
+        return turn.removes().to(successor, Reason.BETTER_CLAIM)
+    leaving = Resigning(now + config.handover, math.inf, renew_at, successor)
+    return turn.to(leaving, Reason.BETTER_CLAIM)
+
+
+def depart(turn: Turn, advert: Advert) -> Turn:
+    """Let go of addresses that another router turns out to hold; it must hear that it was not the only one.
+
+    The parting advertisement is made to lose, whatever this router's priority: it has no claim to defend.
+    """
+    priority = advert.priority - 1
+    parts = turn.config.parting_advert and holds(turn.state) and priority > LAST_RESORT
+    return turn.does(SendAdvert(priority)) if parts else turn
+
+
+def rest(turn: Turn, reason: Reason, backup: Backup | None = None) -> Turn:
+    """Hold nothing: as a Backup, or in Initialize when there is no taking part."""
+    role = (backup or turn.backup()) if turn.takes_part else Initialize()
+    return turn.removes().to(role, reason)
+
+
+def resigning_timer(turn: Turn, role: Resigning) -> Turn:
+    """Repeat priority 0 (once an interval is never often enough to postpone a Backup), renew, let go."""
+    config, now = turn.config, turn.now
+    if now >= role.until:
+        if role.successor is not None:
+            # A successor that was Master all along, behind a partition, tells the clients when it hears this.
+            turn = turn.does(SendAdvert(RESIGN)) if role.silent else turn
+            return rest(turn, Reason.SUCCESSOR_OWNS, role.successor)
+        reason = Reason.NO_SUCCESSOR
+        return claim(turn, reason, held=True) if turn.takes_part else rest(turn, reason)
+    if now >= role.resign_at:
+        turn, role = turn.does(SendAdvert(RESIGN)), replace(role, resign_at=now + config.interval)
+    if now >= role.renew_at:
+        turn, role = turn.adds(), replace(role, renew_at=now + config.renewal)
+    return turn.stay(role)
+
+
+def resigning_hears(turn: Turn, role: Resigning, advert: Advert) -> Turn:
+    """Any claim is the successor's; it is never answered.
+
+    Two that resign at once, after a partition, would wait for each other: the lower address lets go.
+    """
+    successor = backup_hears(turn, role.successor or turn.backup(), advert)
+    if role.successor is None and advert.priority == RESIGN:
+        alone = int(advert.source) < int(turn.config.source)
+        return turn if alone else rest(turn, Reason.FOREIGN_HOLDER, successor)
+    until = min(role.until, turn.now + turn.config.handover)
+    silent = role.silent or role.successor is None
+    return turn.stay(Resigning(until, math.inf, role.renew_at, successor, silent))
+
+
+def backup_hears(turn: Turn, role: Backup, advert: Advert) -> Backup:
+    """RFC 9568 section 6.4.2, and the two departures that shorten a Backup's wait."""
+    config, now, own_priority = turn.config, turn.now, turn.priority
+    if advert.priority == RESIGN:
+        # A late copy of somebody's resignation must not unseat the one who has taken over since.
+        if role.master not in (None, advert.source):
+            return role
+        return _hurry(turn, role, Reason.MASTER_RESIGNED)
+    if config.last_resort and advert.priority == LAST_RESORT < own_priority:
+        return _hurry(turn, replace(role, master=advert.source), Reason.MASTER_UNHEALTHY)
+    if config.preempt and advert.priority < own_priority:
+        return replace(role, master=advert.source)
+    interval = advert.interval if config.version == 3 else config.interval
+    return Backup(now + config.down(own_priority, interval), interval, advert.source)
+
+
+def _hurry(turn: Turn, role: Backup, reason: Reason) -> Backup:
+    at = turn.now + turn.config.succession(turn.priority, role.interval)
+    soonest = min(at, role.master_down_at) if turn.config.prompt_succession else at
+    return replace(role, master_down_at=soonest, reason=reason)

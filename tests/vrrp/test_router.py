@@ -1,0 +1,594 @@
+"""The event table of RFC 9568 section 6.4 row by row, then each deliberate departure; literals by hand.
+
+Unless said otherwise: VRRPv3, interval 1 s, priority 100, so Skew_Time is 156/256 = 0.609375 s and
+Master_Down_Interval 3.609375 s. After priority 0 the prompt skew is 156/256 of 50 ms = 0.03046875 s.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+import pytest
+
+from vipalived.vrrp.model import (
+    AddAddresses,
+    AddressLost,
+    Adopting,
+    Advert,
+    Announce,
+    Backup,
+    Changed,
+    Claiming,
+    Config,
+    ForeignClaim,
+    Garp,
+    Health,
+    Initialize,
+    Link,
+    Master,
+    Reason,
+    Reconfigured,
+    Rejoin,
+    Release,
+    RemoveAddresses,
+    Resigning,
+    SendAdvert,
+    Shutdown,
+    Startup,
+    State,
+    Timer,
+)
+from vipalived.vrrp.router import deadline, step
+
+LOWER, OWN, HIGHER = (IPv4Address(f"198.18.0.{n}") for n in (1, 5, 9))
+VIP, VIP2 = IPv4Address("198.18.0.100"), IPv4Address("198.18.0.101")
+VIPS = (VIP,)
+CONFIG = Config(vrid=51, priority=100, source=OWN, addresses=VIPS)
+LETTER = replace(
+    CONFIG,
+    hitless=False,
+    prompt_succession=False,
+    claim_window=0.0,
+    parting_advert=False,
+    last_resort=False,
+    kernel_lease=False,
+    garp=Garp(spread=0.0, refresh=0.0),
+)
+"""Every departure off."""
+STARTED = State(started=True)
+
+
+def backup(at=10.0, interval=1.0, master=None, reason=Reason.MASTER_DOWN, **facts):
+    return replace(STARTED, role=Backup(at, interval, master, reason), **facts)
+
+
+def master(config=CONFIG, at=0.0, **facts):
+    """A Master of long standing: it has advertised and renewed at `at`, and no ARP is due."""
+    role = Master(at + config.interval, at, at + config.renewal, at + config.lease, (), math.inf)
+    return replace(STARTED, role=role, **facts)
+
+
+def advert(priority, source=HIGHER, interval=1.0):
+    return Advert(priority, interval, source)
+
+
+def changed(old, new, reason):
+    return Changed(old, new, reason)
+
+
+ADD_FOREVER, ADD = AddAddresses(VIPS, math.inf), AddAddresses(VIPS, 3.0)
+REMOVE = RemoveAddresses(VIPS)
+
+
+class TestEventTable:
+    """RFC 9568 section 6.4 with every departure off."""
+
+    def test_initialize_startup_as_owner(self):
+        state, actions = step(replace(LETTER, priority=255), State(), Startup(), 5.0)
+        assert actions == (
+            SendAdvert(255),
+            ADD_FOREVER,
+            Announce(VIPS, 5),
+            changed(Initialize, Master, Reason.STARTUP),
+        )
+        assert deadline(state) == 6.0
+
+    def test_initialize_startup(self):
+        state, actions = step(LETTER, State(), Startup(), 5.0)
+        assert state == backup(8.609375)
+        assert actions == (changed(Initialize, Backup, Reason.STARTUP),)
+
+    def test_initialize_hears_nothing_and_waits_for_nothing(self):
+        for event in (advert(255), Timer(), Shutdown(), ForeignClaim(VIP), AddressLost(VIP), Release()):
+            state, actions = step(LETTER, State(), event, 5.0)
+            assert isinstance(state.role, Initialize)
+            assert actions == ()
+        assert deadline(State()) is None
+
+    def test_backup_shutdown(self):
+        state, actions = step(LETTER, backup(), Shutdown(), 9.0)
+        assert state == State()
+        assert actions == (changed(Backup, Initialize, Reason.SHUTDOWN),)
+
+    def test_backup_master_down_timer(self):
+        state, actions = step(LETTER, backup(10.0), Timer(), 10.0)
+        assert actions == (
+            SendAdvert(100),
+            ADD_FOREVER,
+            Announce(VIPS, 5),
+            changed(Backup, Master, Reason.MASTER_DOWN),
+        )
+        assert deadline(state) == 11.0
+
+    def test_a_timer_before_its_time_does_nothing(self):
+        assert step(LETTER, backup(10.0), Timer(), 9.999) == (backup(10.0), ())
+
+    def test_backup_priority_zero(self):
+        state, actions = step(LETTER, backup(10.0), advert(0), 9.0)
+        assert state == backup(9.609375, reason=Reason.MASTER_RESIGNED)
+        assert actions == ()
+
+    @pytest.mark.parametrize("priority", [100, 101, 255])
+    def test_backup_equal_or_higher_whatever_the_address(self, priority):
+        for source in (LOWER, HIGHER):
+            state, _ = step(LETTER, backup(10.0), advert(priority, source), 9.0)
+            assert state == backup(12.609375, master=source)
+
+    def test_backup_learns_the_interval(self):
+        """Interval 0.5 s: 1.5 + 0.609375 * 0.5 = 1.8046875 s."""
+        state, _ = step(LETTER, backup(10.0), advert(100, interval=0.5), 9.0)
+        assert state == backup(10.8046875, 0.5, HIGHER)
+
+    def test_v2_learns_nothing(self):
+        state, _ = step(replace(LETTER, version=2), backup(10.0), advert(100, interval=7.0), 9.0)
+        assert state == backup(12.609375, 1.0, HIGHER)
+
+    def test_backup_preempt_discards_a_lower_priority(self):
+        state, _ = step(LETTER, backup(10.0), advert(99), 9.0)
+        assert state == backup(10.0, master=HIGHER)
+
+    def test_backup_nopreempt_follows_a_lower_priority(self):
+        state, _ = step(replace(LETTER, preempt=False), backup(10.0), advert(1), 9.0)
+        assert state == backup(12.609375, master=HIGHER)
+
+    def test_master_shutdown(self):
+        state, actions = step(LETTER, master(LETTER), Shutdown(), 0.5)
+        assert state == State()
+        assert actions == (SendAdvert(0), REMOVE, changed(Master, Initialize, Reason.SHUTDOWN))
+
+    def test_master_adver_timer(self):
+        state, actions = step(LETTER, master(LETTER), Timer(), 1.0)
+        assert actions == (SendAdvert(100),)
+        assert deadline(state) == 2.0
+
+    def test_master_adver_timer_keeps_the_beat_when_a_little_late(self):
+        assert deadline(step(LETTER, master(LETTER), Timer(), 1.2)[0]) == 2.0
+        assert deadline(step(LETTER, master(LETTER), Timer(), 2.5)[0]) == 3.0
+
+    def test_master_priority_zero(self):
+        state, actions = step(LETTER, master(LETTER), advert(0), 0.5)
+        assert actions == (SendAdvert(100), Announce(VIPS, 1))
+        assert isinstance(state.role, Master)
+        assert state.role.adver_at == 1.5
+
+    @pytest.mark.parametrize(("priority", "source"), [(101, LOWER), (100, HIGHER), (255, LOWER)])
+    def test_master_hears_a_better_one(self, priority, source):
+        state, actions = step(LETTER, master(LETTER), advert(priority, source, 2.0), 0.5)
+        assert state == backup(0.5 + 7.21875, 2.0, source)
+        assert actions == (REMOVE, changed(Master, Backup, Reason.BETTER_CLAIM))
+
+    @pytest.mark.parametrize(("priority", "source"), [(99, HIGHER), (100, LOWER), (1, HIGHER)])
+    def test_master_answers_a_worse_one_without_moving_its_timer(self, priority, source):
+        state, actions = step(LETTER, master(LETTER), advert(priority, source), 0.5)
+        assert actions == (SendAdvert(100), Announce(VIPS, 1))
+        assert isinstance(state.role, Master)
+        assert state.role.adver_at == 1.0
+
+    def test_the_learned_interval_is_forgotten_on_becoming_master(self):
+        config = replace(LETTER, interval=0.1)
+        state, _ = step(config, backup(10.0, interval=5.0), Timer(), 10.0)
+        assert deadline(state) == pytest.approx(10.1)
+
+
+class TestHitlessResignation:
+    def test_priority_zero_first_and_the_addresses_stay(self):
+        """The longest wait: 3 intervals and 256/256 of one."""
+        state, actions = step(CONFIG, master(), Shutdown(), 0.5)
+        assert actions == (SendAdvert(0), changed(Master, Resigning, Reason.SHUTDOWN))
+        assert state.role == Resigning(until=4.5, resign_at=1.5, renew_at=1.0)
+
+    def test_the_successor_s_advertisement_gives_it_100_ms(self):
+        state, _ = step(CONFIG, master(), Shutdown(), 0.5)
+        state, actions = step(CONFIG, state, advert(100, LOWER), 0.55)
+        assert actions == ()
+        assert deadline(state) == pytest.approx(0.65)
+        state, actions = step(CONFIG, state, advert(100, LOWER), 0.6)
+        assert deadline(state) == pytest.approx(0.65)
+        state, actions = step(CONFIG, state, Timer(), 0.65)
+        assert actions == (SendAdvert(0), REMOVE, changed(Resigning, Initialize, Reason.SUCCESSOR_OWNS))
+
+    def test_the_successor_s_arp_lets_it_go_after_20_ms(self):
+        state, _ = step(CONFIG, master(), Shutdown(), 0.5)
+        state, _ = step(CONFIG, state, advert(100, LOWER), 0.55)
+        state, actions = step(CONFIG, state, ForeignClaim(VIP), 0.57)
+        assert actions == ()
+        assert deadline(state) == pytest.approx(0.59)
+        _, actions = step(CONFIG, state, Timer(), 0.6)
+        assert actions == (REMOVE, changed(Resigning, Initialize, Reason.SUCCESSOR_OWNS))
+
+    @pytest.mark.parametrize("priority", [1, 100, 255])
+    def test_it_answers_no_claim_and_sends_no_arp(self, priority):
+        state, _ = step(CONFIG, master(), Shutdown(), 0.5)
+        for source in (LOWER, HIGHER):
+            state, actions = step(CONFIG, state, advert(priority, source), 0.51)
+            assert actions == ()
+
+    def test_it_repeats_priority_zero_and_renews_until_nobody_can_come_any_more(self):
+        state, _ = step(CONFIG, master(), Shutdown(), 0.5)
+        state, actions = step(CONFIG, state, Timer(), 1.0)
+        assert actions == (ADD,)
+        state, actions = step(CONFIG, state, Timer(), 1.5)
+        assert actions == (SendAdvert(0),)
+        state, actions = step(CONFIG, state, Timer(), 4.5)
+        assert actions == (REMOVE, changed(Resigning, Initialize, Reason.NO_SUCCESSOR))
+
+    def test_of_two_that_resign_the_lower_address_lets_go(self):
+        state, _ = step(CONFIG, master(), Shutdown(), 0.5)
+        assert step(CONFIG, state, advert(0, LOWER), 0.6) == (state, ())
+        _, actions = step(CONFIG, state, advert(0, HIGHER), 0.6)
+        assert actions == (REMOVE, changed(Resigning, Initialize, Reason.FOREIGN_HOLDER))
+
+    def test_a_successor_that_resigns_too_is_succeeded_promptly(self):
+        state, _ = step(CONFIG, master(), Health(False), 0.5)
+        state, _ = step(CONFIG, state, advert(100, LOWER), 0.55)
+        state, _ = step(CONFIG, state, advert(0, LOWER), 0.56)
+        state, _ = step(CONFIG, state, Timer(), 0.7)
+        # Priority 1 by now: 255/256 of 50 ms.
+        expected = Backup(0.56 + 0.0498046875, 1.0, LOWER, Reason.MASTER_RESIGNED)
+        assert state.role == replace(expected, master_down_at=pytest.approx(0.6098046875))
+
+    def test_release_and_rejoin(self):
+        state, actions = step(CONFIG, master(), Release(), 0.5)
+        assert actions == (SendAdvert(0), changed(Master, Resigning, Reason.RELEASED))
+        assert step(CONFIG, state, Release(), 0.6) == (state, ())
+        state, actions = step(CONFIG, state, Rejoin(), 0.7)
+        assert actions == ()
+        # Nobody came: take part again without a gap.
+        state, actions = step(CONFIG, state, Timer(), 4.5)
+        assert actions == (SendAdvert(100), changed(Resigning, Claiming, Reason.NO_SUCCESSOR))
+        assert state.role == Claiming(pytest.approx(4.512), 4.5, held=True)
+
+    def test_rejoin_after_the_release(self):
+        state, _ = step(CONFIG, replace(STARTED, released=True), Rejoin(), 3.0)
+        assert state == backup(6.609375)
+
+    def test_a_better_master_is_given_the_addresses_without_a_gap_and_is_told_of_this_holder(self):
+        state, actions = step(CONFIG, master(), advert(150, LOWER), 0.5)
+        assert actions == (SendAdvert(100), changed(Master, Resigning, Reason.BETTER_CLAIM))
+        assert deadline(state) == 0.6
+        state, actions = step(CONFIG, state, Timer(), 0.6)
+        assert state == backup(4.109375, master=LOWER)
+        assert actions == (REMOVE, changed(Resigning, Backup, Reason.SUCCESSOR_OWNS))
+
+    def test_an_unowned_claim_is_simply_withdrawn(self):
+        state, _ = step(CONFIG, backup(10.0), Timer(), 10.0)
+        state, actions = step(CONFIG, state, Shutdown(), 10.001)
+        assert actions == (SendAdvert(0), changed(Claiming, Initialize, Reason.SHUTDOWN))
+
+    def test_a_held_claim_resigns(self):
+        state = replace(STARTED, role=Claiming(10.012, 10.0, held=True))
+        state, actions = step(CONFIG, state, Shutdown(), 10.001)
+        assert actions == (SendAdvert(0), changed(Claiming, Resigning, Reason.SHUTDOWN))
+
+
+class TestPromptSuccession:
+    def test_skew_over_50_ms(self):
+        state, _ = step(CONFIG, backup(10.0), advert(0), 9.0)
+        assert deadline(state) == 9.03046875
+        assert isinstance(state.role, Backup)
+        assert state.role.reason is Reason.MASTER_RESIGNED
+
+    def test_a_faster_interval_keeps_its_own_skew(self):
+        state, _ = step(CONFIG, backup(10.0, interval=0.01), advert(0), 9.0)
+        assert deadline(state) == 9.00609375
+
+    def test_a_copy_does_not_postpone(self):
+        state, _ = step(CONFIG, backup(10.0), advert(0), 9.0)
+        assert deadline(step(CONFIG, state, advert(0), 9.02)[0]) == 9.03046875
+
+    def test_only_the_master_that_was_heard_last_can_resign(self):
+        before = backup(12.0, master=LOWER)
+        assert step(CONFIG, before, advert(0, HIGHER), 9.0) == (before, ())
+
+
+class TestClaimBeforeOwn:
+    def claim(self):
+        return step(CONFIG, backup(10.0), Timer(), 10.0)
+
+    def test_advertise_listen_own(self):
+        state, actions = self.claim()
+        assert actions == (SendAdvert(100), changed(Backup, Claiming, Reason.MASTER_DOWN))
+        assert deadline(state) == pytest.approx(10.012)
+        state, actions = step(CONFIG, state, Timer(), 10.012)
+        assert actions == (
+            SendAdvert(100),
+            ADD,
+            Announce(VIPS, 1),
+            changed(Claiming, Master, Reason.CLAIM_UNOPPOSED),
+        )
+
+    def test_the_window_is_a_quarter_of_a_short_interval(self):
+        state, _ = step(replace(CONFIG, interval=0.03), backup(10.0), Timer(), 10.0)
+        assert deadline(state) == pytest.approx(10.0075)
+
+    @pytest.mark.parametrize(("priority", "source"), [(101, LOWER), (100, HIGHER)])
+    def test_a_better_claim_is_left_alone(self, priority, source):
+        state, actions = step(CONFIG, self.claim()[0], advert(priority, source), 10.005)
+        assert actions == (changed(Claiming, Backup, Reason.BETTER_CLAIM),)
+        assert deadline(state) == 13.614375
+
+    def test_the_winner_repeats_its_arp_when_it_has_heard_a_loser(self):
+        state, actions = step(CONFIG, self.claim()[0], advert(100, LOWER), 10.005)
+        assert actions == ()
+        state, _ = step(CONFIG, state, Timer(), 10.012)
+        assert isinstance(state.role, Master)
+        assert state.role.rounds[:2] == (pytest.approx(10.062), pytest.approx(10.212))
+
+    def test_a_resignation_opposes_nobody(self):
+        state, _ = step(CONFIG, self.claim()[0], advert(0), 10.005)
+        assert isinstance(state.role, Claiming)
+
+    def test_a_held_claim_that_loses_is_handed_over(self):
+        state = replace(STARTED, role=Claiming(10.012, 10.0, held=True))
+        state, actions = step(CONFIG, state, advert(100), 10.005)
+        assert actions == (changed(Claiming, Resigning, Reason.BETTER_CLAIM),)
+        assert step(CONFIG, state, Timer(), 10.006)[1] == (ADD,)
+
+    def test_other_people_s_arp_does_not_end_a_claim(self):
+        state, _ = self.claim()
+        assert step(CONFIG, state, ForeignClaim(VIP), 10.005) == (state, ())
+
+    def test_the_owner_claims_at_start_unless_it_must_not_preempt(self):
+        owner = replace(CONFIG, priority=255)
+        assert isinstance(step(owner, State(), Startup(), 0.0)[0].role, Claiming)
+        waits, _ = step(replace(owner, preempt=False), State(), Startup(), 0.0)
+        assert isinstance(waits.role, Backup)
+
+
+def arps(config, state, until):
+    """When a Master that is left alone sends gratuitous ARP: (time, rounds)."""
+    sent = []
+    while (due := deadline(state)) is not None and due <= until:
+        state, actions = step(config, state, Timer(), due)
+        sent += [(pytest.approx(due), a.rounds) for a in actions if isinstance(a, Announce)]
+    return sent
+
+
+class TestPacedArp:
+    def test_five_in_the_first_second_five_after_five_seconds_one_every_ten(self):
+        sent = arps(CONFIG, backup(0.0), 21.0)
+        first = [(0.012, 1), (0.212, 1), (0.412, 1), (0.612, 1), (0.812, 1)]
+        second = [(5.012, 1), (5.212, 1), (5.412, 1), (5.612, 1), (5.812, 1)]
+        assert sent == [*first, *second, (10.012, 1), (20.012, 1)]
+
+    def test_bursts_and_what_zero_means(self):
+        burst = replace(LETTER, garp=Garp(spread=0.0, repeat=3, delay=2.0, refresh=4.0, refresh_repeat=2))
+        assert arps(burst, backup(0.0), 9.0) == [(0.0, 3), (2.0, 3), (4.0, 2), (8.0, 2)]
+        once = replace(LETTER, garp=Garp(repeat=0, delay=0.0, refresh=0.0))
+        assert arps(once, backup(0.0), 30.0) == [(0.0, 1)]
+
+    def test_a_loser_makes_the_master_repeat_at_once_after_50_and_250_ms(self):
+        state, _ = step(CONFIG, master(), advert(100, LOWER), 0.5)
+        assert isinstance(state.role, Master)
+        assert state.role.rounds == (0.55, 0.75)
+
+    def test_losers_are_answered_at_most_every_10_ms(self):
+        state, _ = step(CONFIG, master(), advert(100, LOWER), 0.5)
+        state, actions = step(CONFIG, state, advert(100, LOWER), 0.505)
+        assert actions == ()
+        state, actions = step(CONFIG, state, advert(100, LOWER), 0.52)
+        assert actions == (SendAdvert(100),)
+        state, actions = step(CONFIG, state, advert(100, LOWER), 0.71)
+        assert actions == (SendAdvert(100), Announce(VIPS, 2))
+
+    def test_a_foreign_claim_is_answered_once_a_second(self):
+        state, actions = step(CONFIG, master(), ForeignClaim(VIP), 0.5)
+        assert actions == (Announce(VIPS, 1),)
+        state, actions = step(CONFIG, state, ForeignClaim(VIP), 0.6)
+        assert actions == ()
+        again, actions = step(CONFIG, state, ForeignClaim(VIP), 0.7)
+        assert again == state
+        assert isinstance(state.role, Master)
+        assert state.role.rounds == (1.5,)
+
+    def test_a_removed_address_is_put_back(self):
+        _, actions = step(CONFIG, master(), AddressLost(VIP), 0.5)
+        assert actions == (ADD, Announce(VIPS, 1))
+        assert step(CONFIG, backup(), AddressLost(VIP), 0.5)[1] == ()
+
+
+class TestLastResort:
+    def test_a_master_that_turns_unhealthy_resigns_and_comes_back_with_priority_one(self):
+        state, actions = step(CONFIG, master(), Health(False), 0.5)
+        assert actions == (SendAdvert(0), changed(Master, Resigning, Reason.UNHEALTHY))
+        state, actions = step(CONFIG, state, Timer(), 4.5)
+        assert actions == (SendAdvert(1), changed(Resigning, Claiming, Reason.NO_SUCCESSOR))
+
+    def test_a_backup_keeps_the_time_it_has_waited(self):
+        """Priority 1 skews 255/256 instead of 156/256 of a second: 0.38671875 s more."""
+        state, _ = step(CONFIG, backup(10.0), Health(False), 9.0)
+        assert deadline(state) == 10.38671875
+        assert deadline(step(CONFIG, state, Health(True), 9.0)[0]) == 10.0
+        hurried = backup(9.01, reason=Reason.MASTER_RESIGNED)
+        assert deadline(step(CONFIG, hurried, Health(False), 9.0)[0]) == 9.01
+
+    def test_an_unhealthy_master_that_recovers_says_so_at_once(self):
+        _, actions = step(CONFIG, master(healthy=False), Health(True), 0.5)
+        assert actions == (SendAdvert(100),)
+
+    @pytest.mark.parametrize("preempt", [True, False])
+    def test_a_healthy_backup_displaces_it_promptly_even_under_nopreempt(self, preempt):
+        config = replace(CONFIG, preempt=preempt)
+        state, _ = step(config, backup(10.0), advert(1), 8.0)
+        assert deadline(state) == 8.03046875
+        _, actions = step(config, state, Timer(), 8.031)
+        assert actions == (SendAdvert(100), changed(Backup, Claiming, Reason.MASTER_UNHEALTHY))
+
+    def test_an_unhealthy_backup_follows_it(self):
+        state, _ = step(CONFIG, backup(10.0, healthy=False), advert(1), 8.0)
+        assert deadline(state) == 11.99609375
+
+    def test_switched_off_the_unhealthy_take_no_part(self):
+        config = replace(CONFIG, last_resort=False)
+        state, actions = step(config, backup(), Health(False), 1.0)
+        assert actions == (changed(Backup, Initialize, Reason.UNHEALTHY),)
+        state, actions = step(config, state, Health(True), 2.0)
+        assert state == backup(5.609375)
+        assert actions == (changed(Initialize, Backup, Reason.HEALTHY),)
+
+
+class TestLease:
+    @pytest.mark.parametrize(
+        ("priority", "interval", "lease"),
+        [(100, 1.0, 3), (254, 1.0, 3), (100, 0.1, 2), (1, 2.0, 7), (100, 10.0, 36)],
+    )
+    def test_master_down_interval_in_whole_seconds(self, priority, interval, lease):
+        assert replace(CONFIG, priority=priority, interval=interval).lease == lease
+
+    def test_it_is_renewed_every_third_of_it(self):
+        state, actions = step(CONFIG, master(), Timer(), 1.0)
+        assert actions == (SendAdvert(100), ADD)
+        assert isinstance(state.role, Master)
+        assert (state.role.renew_at, state.role.lease_until) == (2.0, 4.0)
+
+
+class TestStall:
+    """A step more than 3.609375 s after the last advertisement."""
+
+    def test_a_master_whose_lease_ran_out_lets_go_and_listens(self):
+        state, actions = step(CONFIG, master(), Timer(), 3.7)
+        assert state == backup(5.309375)
+        assert actions == (REMOVE, changed(Master, Backup, Reason.STALLED))
+
+    def test_just_within_it_the_master_carries_on(self):
+        _, actions = step(CONFIG, master(), Timer(), 3.6)
+        assert actions == (SendAdvert(100), ADD)
+
+    def test_while_the_lease_lasts_it_asks_first_and_renews_nothing(self):
+        """Interval 0.1 s: Master_Down_Interval 0.3609375 s, lease 2 s."""
+        config = replace(CONFIG, interval=0.1)
+        state, actions = step(config, master(config), Timer(), 0.5)
+        assert actions == (SendAdvert(100), changed(Master, Claiming, Reason.STALLED))
+        assert state.role == Claiming(pytest.approx(0.512), 0.5, held=True)
+
+    @pytest.mark.parametrize(("theirs", "said"), [(100, 99), (150, 149), (50, 49)])
+    def test_a_queued_advertisement_proves_a_takeover_and_gets_a_losing_answer(self, theirs, said):
+        config = replace(CONFIG, interval=0.1, preempt=False)
+        state, actions = step(config, master(config), advert(theirs, interval=0.1), 0.5)
+        assert actions == (SendAdvert(said), REMOVE, changed(Master, Backup, Reason.STALLED))
+        assert isinstance(state.role, Backup)
+        assert state.role.master == HIGHER
+
+    def test_foreign_arp_proves_it_too(self):
+        config = replace(CONFIG, interval=0.1)
+        _, actions = step(config, master(config), ForeignClaim(VIP), 0.5)
+        assert actions == (REMOVE, changed(Master, Backup, Reason.STALLED))
+
+    def test_a_claim_and_a_backup_listen_again(self):
+        claiming = replace(STARTED, role=Claiming(10.012, 10.0))
+        state, actions = step(CONFIG, claiming, Timer(), 14.0)
+        assert state == backup(15.609375)
+        assert actions == (changed(Claiming, Backup, Reason.STALLED),)
+        assert step(CONFIG, backup(10.0), Timer(), 14.0) == (backup(15.609375), ())
+
+
+class TestAdoption:
+    """A leftover address at start."""
+
+    def test_it_is_kept_and_taken_over_when_nobody_else_is_master(self):
+        state, actions = step(CONFIG, State(), Startup(leftover=True), 5.0)
+        assert actions == (ADD, changed(Initialize, Adopting, Reason.ADOPTED))
+        assert deadline(state) == 6.609375
+        state, actions = step(CONFIG, state, Timer(), 6.61)
+        assert actions == (SendAdvert(100), changed(Adopting, Claiming, Reason.ADOPTED))
+
+    @pytest.mark.parametrize(("theirs", "said"), [(100, (SendAdvert(99),)), (1, ())])
+    def test_it_goes_when_somebody_else_is(self, theirs, said):
+        state, _ = step(CONFIG, State(), Startup(leftover=True), 5.0)
+        state, actions = step(CONFIG, state, advert(theirs), 5.5)
+        assert actions == (*said, REMOVE, changed(Adopting, Backup, Reason.FOREIGN_HOLDER))
+
+    def test_it_goes_when_somebody_else_claims_it_by_arp(self):
+        state, _ = step(CONFIG, State(), Startup(leftover=True), 5.0)
+        _, actions = step(CONFIG, state, ForeignClaim(VIP), 5.5)
+        assert actions == (REMOVE, changed(Adopting, Backup, Reason.FOREIGN_HOLDER))
+
+    def test_it_goes_when_this_node_takes_no_part(self):
+        _, actions = step(CONFIG, State(link=False), Startup(leftover=True), 5.0)
+        assert actions == (REMOVE,)
+
+    def test_it_goes_at_shutdown(self):
+        state, _ = step(CONFIG, State(), Startup(leftover=True), 5.0)
+        _, actions = step(CONFIG, state, Shutdown(), 5.5)
+        assert actions == (REMOVE, changed(Adopting, Initialize, Reason.SHUTDOWN))
+
+    def test_a_second_startup_is_nothing_new(self):
+        assert step(CONFIG, master(), Startup(leftover=True), 0.5) == (master(), ())
+
+
+class TestLink:
+    @pytest.mark.parametrize("role", [Master, Resigning])
+    def test_a_lost_link_ends_everything_at_once(self, role):
+        state = master() if role is Master else step(CONFIG, master(), Shutdown(), 0.4)[0]
+        state, actions = step(CONFIG, state, Link(False), 0.5)
+        assert actions == (REMOVE, changed(role, Initialize, Reason.LINK_DOWN))
+
+    def test_it_comes_back_as_a_backup(self):
+        state, actions = step(CONFIG, replace(STARTED, link=False), Link(True), 3.0)
+        assert state == backup(6.609375)
+        assert actions == (changed(Initialize, Backup, Reason.LINK_UP),)
+
+    def test_resigning_with_nothing_to_do_any_more(self):
+        state = replace(step(CONFIG, master(), Shutdown(), 0.4)[0], link=False)
+        assert isinstance(step(CONFIG, state, Link(False), 0.5)[0].role, Initialize)
+
+
+class TestReload:
+    def test_a_master_drops_nothing_that_stays_and_says_the_new_priority(self):
+        new = replace(CONFIG, priority=50, addresses=(VIP, VIP2))
+        state, actions = step(new, master(), Reconfigured(CONFIG), 0.5)
+        assert actions == (SendAdvert(50), AddAddresses((VIP, VIP2), 3.0), Announce((VIP, VIP2), 1))
+        _, actions = step(CONFIG, state, Reconfigured(new), 0.6)
+        assert actions[:3] == (RemoveAddresses((VIP2,)), SendAdvert(100), ADD)
+
+    def test_nothing_new_no_arp(self):
+        new = replace(CONFIG, garp=Garp(refresh=0.0))
+        state, actions = step(new, master(), Reconfigured(CONFIG), 0.5)
+        assert actions == (SendAdvert(100), ADD)
+        assert isinstance(state.role, Master)
+        assert state.role.refresh_at == math.inf
+
+    def test_a_backup_keeps_the_time_it_has_waited(self):
+        """Priority 100 to 200: 100/256 s less."""
+        state, actions = step(replace(CONFIG, priority=200), backup(10.0), Reconfigured(CONFIG), 9.0)
+        assert deadline(state) == 9.609375
+        assert actions == ()
+
+    def test_a_shorter_interval_is_no_stall(self):
+        old = replace(CONFIG, interval=10.0)
+        state, _ = step(replace(CONFIG, interval=0.1), master(old), Reconfigured(old), 9.0)
+        assert isinstance(state.role, Master)
+        assert state.role.adver_at == pytest.approx(9.1)
+
+    def test_the_last_resort_switched_off_makes_an_unhealthy_master_resign(self):
+        new = replace(CONFIG, last_resort=False)
+        _, actions = step(new, master(healthy=False), Reconfigured(CONFIG), 0.5)
+        assert actions == (SendAdvert(0), changed(Master, Resigning, Reason.RECONFIGURED))
+
+    def test_a_resigning_router_only_follows(self):
+        state, _ = step(CONFIG, master(), Release(), 0.4)
+        state, _ = step(CONFIG, state, Rejoin(), 0.45)
+        new = replace(CONFIG, addresses=(VIP2,), priority=7)
+        assert step(new, state, Reconfigured(CONFIG), 0.5)[1] == (REMOVE,)
