@@ -1,0 +1,411 @@
+"""The typed model of every value: key, type, default, bounds and the sentence that describes it.
+
+`values.yaml`, `values.schema.json` and the values table are generated from it (`vipalived.render.chart`).
+Keys are the contract's camelCase; attributes are the same words in snake_case. Rules between fields
+stand in `vipalived.settings.rules`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
+
+from vipalived.settings.addresses import (
+    ADDRESS_PATTERN,
+    VIP_PATTERN,
+    Interface,
+    parse_vip,
+    virtual_link_local,
+)
+from vipalived.vrrp.timers import Version
+
+State = Literal["MASTER", "BACKUP"]
+
+DNS_LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+DNS_SUBDOMAIN = rf"{DNS_LABEL}(?:\.{DNS_LABEL})*"
+_NAME = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+
+_LABEL = rf"^{DNS_LABEL}$"
+_LABEL_OR_EMPTY = rf"^(?:{DNS_LABEL})?$"
+_SUBDOMAIN = rf"^{DNS_SUBDOMAIN}$"
+_SUBDOMAIN_OR_EMPTY = rf"^(?:{DNS_SUBDOMAIN})?$"
+_LABEL_KEY = rf"^(?:{DNS_SUBDOMAIN}/)?{_NAME}$"
+_LABEL_VALUE = rf"^(?:{_NAME})?$"
+_INTERFACE = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$"
+_WORD = r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,63}$"
+_REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,254}$"
+_TAG = r"^(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$"
+_SECONDS = r"^[0-9]{1,3}(?:\.[0-9]{1,2})?$"
+_ADDRESS_OR_EMPTY = rf"^(?:{ADDRESS_PATTERN[1:-1]})?$"
+
+NODE_NAME_LENGTH = 253
+
+PATTERN_WORDS = {
+    ADDRESS_PATTERN: "an IPv4 or IPv6 unicast address",
+    VIP_PATTERN: "a unicast address with its prefix, such as `192.168.1.100/24` or `2001:db8::100/64`",
+    _ADDRESS_OR_EMPTY: "an IPv4 or IPv6 unicast address",
+    _INTERFACE: "an interface name: up to 15 letters, digits or `_.-`",
+    _LABEL: "a name of lower-case letters, digits and `-`",
+    _LABEL_KEY: "a Kubernetes label key",
+    _LABEL_OR_EMPTY: "a name of lower-case letters, digits and `-`",
+    _LABEL_VALUE: "a Kubernetes label value: up to 63 letters, digits or `-_.`",
+    _REPOSITORY: "an image repository such as `registry.example/keepalived`",
+    _SUBDOMAIN: "a node name: lower-case letters, digits, `-` and `.`",
+    _SUBDOMAIN_OR_EMPTY: "a name of lower-case letters, digits, `-` and `.`",
+    _TAG: "an image tag",
+    _WORD: "a word: up to 64 letters, digits or `_.:-`",
+}
+"""What each pattern asks for, in words."""
+
+
+def _whole(value: object) -> object:
+    """JSON has one number type: 100.0 is the integer 100, for Helm too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _seconds(value: object) -> object:
+    """Helm's `--set` hands 0.5 over as text, so a decimal text is a number here."""
+    return float(value) if isinstance(value, str) and re.fullmatch(_SECONDS, value) else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+OneByte = Annotated[int, Field(ge=1, le=255), BeforeValidator(_whole)]
+Seconds = Annotated[
+    float,
+    BeforeValidator(_seconds),
+    Field(allow_inf_nan=False),
+    PlainSerializer(_whole),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": _SECONDS}]}),
+]
+InterfaceName = Annotated[str, Field(pattern=_INTERFACE)]
+Address = Annotated[str, Field(pattern=ADDRESS_PATTERN)]
+Vip = Annotated[str, Field(pattern=VIP_PATTERN)]
+Word = Annotated[str, Field(pattern=_WORD)]
+NameOverride = Annotated[str, Field(pattern=_LABEL_OR_EMPTY)]
+NodeName = Annotated[str, Field(pattern=_SUBDOMAIN, max_length=NODE_NAME_LENGTH)]
+LabelKey = Annotated[str, Field(pattern=_LABEL_KEY)]
+LabelValue = Annotated[str, Field(pattern=_LABEL_VALUE)]
+Labels = dict[LabelKey, LabelValue]
+KubernetesObject = dict[str, Any]
+"""Handed on to Kubernetes as it is, which validates it."""
+
+
+class Model(BaseModel):
+    """What all groups of values share: camelCase keys, no coercion, no unknown key, no change afterwards."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
+
+
+def may_be_absent(field: FieldInfo) -> bool:
+    """Whether a value can be missing, which then means empty.
+
+    Values are missing where a null took them away, and where Helm's `--reuse-values` brings the values of a
+    release that an older chart made. Lists and objects can be missing, what is empty by default, and a
+    probe, as all of them are disabled by default.
+    """
+    default = field.get_default(call_default_factory=True)
+    if isinstance(default, list | dict):
+        return not any(getattr(constraint, "min_length", 0) for constraint in field.metadata)
+    return not getattr(default, "enabled", default)
+
+
+class Image(Model):
+    """The container image."""
+
+    repository: str = Field("alpine", pattern=_REPOSITORY)
+    """Container image repository"""
+    pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    """Image pull policy"""
+    tag: str = Field("", pattern=_TAG)
+    """Container image tag (defaults to chart appVersion if not set)"""
+
+
+class Garp(Model):
+    """Gratuitous ARP, and unsolicited neighbour advertisements for IPv6 VIPs."""
+
+    master_delay: Whole = Field(5, ge=0, le=4294)
+    """Delay for gratuitous ARP after master transition, in seconds; 0 sends no second batch"""
+    master_refresh: Whole = Field(10, ge=0, le=86400)
+    """Interval for gratuitous ARP refresh on master, in seconds; 0 never refreshes"""
+    master_repeat: Whole = Field(5, ge=0, le=255)
+    """Number of gratuitous ARP packets to send at master transition"""
+    master_refresh_repeat: Whole = Field(1, ge=0, le=255)
+    """Number of gratuitous ARP packets to send at refresh"""
+
+
+class Authentication(Model):
+    """VRRPv2 authentication."""
+
+    auth_type: Literal["PASS", "AH"] = "PASS"
+    """Authentication type (PASS or AH); VRRPv2 only, VRRPv3 has no authentication"""
+    auth_pass: str = Field("k8s_vip", max_length=8)
+    """Authentication password (max 8 characters for PASS); VRRPv2 only"""
+
+
+class VrrpInstance(Model):
+    """The virtual router."""
+
+    name: Word = "VI_CONTROL_PLANE"
+    """VRRP instance name"""
+    state: State = "BACKUP"
+    """Initial VRRP state (MASTER or BACKUP)"""
+    interface: InterfaceName = "eth0"
+    """Network interface to use for VRRP"""
+    track_interface: list[InterfaceName] = Field([])
+    """Further network interfaces whose failure makes the node give the VIP away"""
+    priority: OneByte = 100
+    """VRRP priority (higher values are preferred)"""
+    virtual_router_id: OneByte = 51
+    """Virtual router ID (must be unique in the network)"""
+    advert_int: Seconds = 1
+    """Advertisement interval in seconds; hundredths (0.01 to 40.95) under VRRPv3, whole seconds under VRRPv2"""
+    nopreempt: bool = True
+    """Enable non-preemptive mode"""
+    authentication: Authentication = Authentication()
+    virtual_ip_address: Vip = "172.16.101.101/32"
+    """Virtual IP address with CIDR notation, IPv4 or IPv6"""
+    virtual_ip_addresses: list[Vip] = Field([])
+    """Further virtual IP addresses with CIDR notation; both address families stay on one node"""
+    unicast_source_address: str = Field("", pattern=_ADDRESS_OR_EMPTY)
+    """Source address of unicast advertisements (defaults to the interface's primary address)"""
+    unicast_peers: list[Address] = Field([])
+    """Addresses of the control plane nodes, for networks without multicast; a node skips its own"""
+
+
+class Keepalived(Model):
+    """keepalived and VRRP."""
+
+    router_id: Word = "vipalived"
+    """Router identifier for keepalived"""
+    vrrp_version: Annotated[Version, BeforeValidator(_whole)] = 3
+    """VRRP protocol version (2 or 3)"""
+    garp: Garp = Garp()
+    vrrp_instance: VrrpInstance = VrrpInstance()
+
+
+class NodeOverride(Model):
+    """What one node does differently; `None` keeps the value for all nodes."""
+
+    state: State | None = None
+    interface: InterfaceName | None = None
+    priority: OneByte | None = None
+    unicast_source_address: Address | None = None
+
+
+class UpdateStrategy(Model):
+    """How a DaemonSet replaces its pods."""
+
+    type: Literal["RollingUpdate", "OnDelete"] = "RollingUpdate"
+    """Update strategy type"""
+    max_unavailable: Whole = Field(1, ge=1, le=5000)
+    """Maximum number of unavailable pods during update"""
+
+
+class Exec(Model):
+    """A command run in the container."""
+
+    command: list[str] = Field(["pidof", "keepalived"], min_length=1)
+    """Command of the probe"""
+
+
+class StartupProbe(Model):
+    """Holds the other probes back until keepalived runs."""
+
+    enabled: bool = False
+    """Enable the startup probe"""
+    exec: Exec = Exec()
+    period_seconds: Whole = Field(2, ge=1, le=86400)
+    """Seconds between two startup probes"""
+    timeout_seconds: Whole = Field(5, ge=1, le=86400)
+    """Seconds after which a startup probe has failed"""
+    failure_threshold: Whole = Field(60, ge=1, le=86400)
+    """Failed startup probes in a row before the container is restarted"""
+
+
+class LivenessProbe(Model):
+    """Restarts the container when it fails."""
+
+    enabled: bool = False
+    """Enable the liveness probe"""
+    exec: Exec = Exec()
+    initial_delay_seconds: Whole = Field(10, ge=0, le=86400)
+    """Seconds before the first liveness probe"""
+    period_seconds: Whole = Field(10, ge=1, le=86400)
+    """Seconds between two liveness probes"""
+    timeout_seconds: Whole = Field(5, ge=1, le=86400)
+    """Seconds after which a liveness probe has failed"""
+    failure_threshold: Whole = Field(3, ge=1, le=86400)
+    """Failed liveness probes in a row before the container is restarted"""
+
+
+class ReadinessProbe(Model):
+    """Reports the pod as ready."""
+
+    enabled: bool = False
+    """Enable the readiness probe"""
+    exec: Exec = Exec()
+    period_seconds: Whole = Field(10, ge=1, le=86400)
+    """Seconds between two readiness probes"""
+    timeout_seconds: Whole = Field(5, ge=1, le=86400)
+    """Seconds after which a readiness probe has failed"""
+    failure_threshold: Whole = Field(3, ge=1, le=86400)
+    """Failed readiness probes in a row before the pod counts as not ready"""
+    success_threshold: Whole = Field(1, ge=1, le=86400)
+    """Successful readiness probes in a row before the pod counts as ready"""
+
+
+def _exists(key: str, effect: str | None = None) -> KubernetesObject:
+    toleration = {"key": key, "operator": "Exists"}
+    return toleration if effect is None else {"effect": effect, **toleration}
+
+
+class Settings(Model):
+    """Everything a values file can say."""
+
+    name_override: NameOverride = ""
+    """Override the name of the chart"""
+    fullname_override: NameOverride = ""
+    """Override the full name of the chart"""
+    namespace: str = Field("kube-system", pattern=_LABEL)
+    """Namespace to deploy vipalived into"""
+    image: Image = Image()
+    image_pull_secrets: list[KubernetesObject] = Field([])
+    """Image pull secrets for private registries"""
+    keepalived: Keepalived = Keepalived()
+    nodes: dict[NodeName, NodeOverride] = Field(
+        {}, json_schema_extra={"propertyNames": {"maxLength": NODE_NAME_LENGTH}}
+    )
+    """Per-node overrides by node name: `state`, `interface`, `priority`, `unicastSourceAddress`"""
+    static: bool = False
+    """Render a static pod (Day 1) with the configuration inline, in place of the DaemonSet (Day 2)"""
+    static_node_selector: Labels = Field({})
+    """Node selector of the static pod; kubelet knows its own os, arch and hostname labels only"""
+    static_affinity: KubernetesObject = Field({})
+    """Affinity rules of the static pod"""
+    static_tolerations: list[KubernetesObject] = Field([])
+    """Tolerations of the static pod"""
+    update_strategy: UpdateStrategy = UpdateStrategy()
+    host_network: bool = True
+    """Enable host network mode (required for VIP functionality)"""
+    automount_service_account_token: bool = False
+    """Mount a service account token into the pod; nothing in it needs one"""
+    priority_class_name: str = Field("system-node-critical", pattern=_SUBDOMAIN_OR_EMPTY)
+    """Priority class name for pod scheduling"""
+    node_selector: Labels = Field({"node-role.kubernetes.io/control-plane": "true"})
+    """Node selector for pod assignment"""
+    tolerations: list[KubernetesObject] = Field(
+        [
+            _exists("CriticalAddonsOnly"),
+            _exists("node.kubernetes.io/not-ready", "NoExecute"),
+            _exists("node.kubernetes.io/unreachable", "NoExecute"),
+            _exists("node.kubernetes.io/disk-pressure", "NoSchedule"),
+            _exists("node.kubernetes.io/memory-pressure", "NoSchedule"),
+            _exists("node.kubernetes.io/pid-pressure", "NoSchedule"),
+            _exists("node.kubernetes.io/unschedulable", "NoSchedule"),
+            _exists("node.kubernetes.io/network-unavailable", "NoSchedule"),
+        ]
+    )
+    """Tolerations for pod assignment"""
+    affinity: KubernetesObject = Field({})
+    """Affinity rules for pod assignment"""
+    pod_security_context: KubernetesObject = Field({})
+    """Security context for the pod"""
+    security_context: KubernetesObject = Field(
+        {"capabilities": {"add": ["NET_ADMIN", "NET_RAW", "NET_BROADCAST"]}}
+    )
+    """Security context for the container"""
+    resources: KubernetesObject = Field(
+        {"limits": {"cpu": "100m", "memory": "64Mi"}, "requests": {"cpu": "50m", "memory": "32Mi"}}
+    )
+    """Resource requests and limits"""
+    startup_probe: StartupProbe = StartupProbe()
+    liveness_probe: LivenessProbe = LivenessProbe()
+    readiness_probe: ReadinessProbe = ReadinessProbe()
+    pod_labels: Labels = Field({})
+    """Additional labels for pods"""
+    pod_annotations: dict[LabelKey, str] = Field({})
+    """Annotations for pods"""
+    global_: KubernetesObject = Field({}, alias="global")
+    """Helm's own, for charts that have this one as a dependency; not used"""
+
+    def node(self, name: str = "") -> Node:
+        """What the node called `name` runs with; an unknown name gets the values for all nodes."""
+        instance, override = self.keepalived.vrrp_instance, self.nodes.get(name, NodeOverride())
+        priority = override.priority or instance.priority
+        owner = priority == 255
+        state = override.state or instance.state
+        # keepalived clears what follows by itself, with a complaint: a MASTER that is not the address
+        # owner cannot run under AH, and neither a MASTER nor the owner can be nopreempt.
+        if self.uses_ah and not owner:
+            state = "BACKUP"
+        return Node(
+            name=name,
+            state=state,
+            interface=override.interface or instance.interface,
+            priority=priority,
+            nopreempt=instance.nopreempt and state == "BACKUP" and not owner,
+            unicast_source_address=override.unicast_source_address or instance.unicast_source_address,
+        )
+
+    @property
+    def uses_ah(self) -> bool:
+        """Whether advertisements carry an authentication header."""
+        instance = self.keepalived.vrrp_instance
+        return self.keepalived.vrrp_version == 2 and instance.authentication.auth_type == "AH"
+
+    @property
+    def vip_texts(self) -> tuple[str, ...]:
+        """Every VIP with its prefix, as written and in the order of the values."""
+        instance = self.keepalived.vrrp_instance
+        return (instance.virtual_ip_address, *instance.virtual_ip_addresses)
+
+    @property
+    def vips(self) -> tuple[Interface, ...]:
+        """Every VIP with its prefix, in the order of the values."""
+        return tuple(map(parse_vip, self.vip_texts))
+
+    def virtual_routers(self) -> tuple[VirtualRouter, ...]:
+        """One virtual router for each address family of the VIPs, the first VIP's family first."""
+        instance = self.keepalived.vrrp_instance
+        families = list(dict.fromkeys(vip.version for vip in self.vips))
+        routers = []
+        for index, family in enumerate(families):
+            written = [text for text in self.vip_texts if parse_vip(text).version == family]
+            if family == 6 and not parse_vip(written[0]).is_link_local:
+                written.insert(0, str(virtual_link_local(instance.virtual_router_id)))
+            name = instance.name if index == 0 else f"{instance.name}_V{family}"
+            routers.append(VirtualRouter(name, family, tuple(written)))
+        return tuple(routers)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """The effective values of one node."""
+
+    name: str
+    state: State
+    interface: str
+    priority: int
+    nopreempt: bool
+    unicast_source_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualRouter:
+    """One VRRP instance: its name, its address family (4 or 6) and its VIPs as written, each with its prefix."""
+
+    name: str
+    family: int
+    written: tuple[str, ...]
+
+    @property
+    def addresses(self) -> tuple[Interface, ...]:
+        """The VIPs with their prefixes."""
+        return tuple(map(parse_vip, self.written))

@@ -1,0 +1,224 @@
+"""What the 0.2.3 chart documents: every row of its values table, and its configuration examples."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from vipalived.render.chart import values_table
+from vipalived.settings import effective_values, load
+from vipalived.settings.values import parse_yaml
+
+CHART = Path(__file__).resolve().parents[2] / "charts" / "vipalived"
+TOLERATIONS = (
+    '[{"key":"CriticalAddonsOnly","operator":"Exists"},'
+    '{"effect":"NoExecute","key":"node.kubernetes.io/not-ready","operator":"Exists"},'
+    '{"effect":"NoExecute","key":"node.kubernetes.io/unreachable","operator":"Exists"},'
+    '{"effect":"NoSchedule","key":"node.kubernetes.io/disk-pressure","operator":"Exists"},'
+    '{"effect":"NoSchedule","key":"node.kubernetes.io/memory-pressure","operator":"Exists"},'
+    '{"effect":"NoSchedule","key":"node.kubernetes.io/pid-pressure","operator":"Exists"},'
+    '{"effect":"NoSchedule","key":"node.kubernetes.io/unschedulable","operator":"Exists"},'
+    '{"effect":"NoSchedule","key":"node.kubernetes.io/network-unavailable","operator":"Exists"}]'
+)
+ROWS = [
+    ("affinity", "object", "{}"),
+    ("fullnameOverride", "string", '""'),
+    ("hostNetwork", "bool", "true"),
+    ("image.pullPolicy", "string", '"IfNotPresent"'),
+    ("image.repository", "string", '"alpine"'),
+    ("image.tag", "string", '""'),
+    ("imagePullSecrets", "list", "[]"),
+    ("keepalived.garp.masterDelay", "int", "5"),
+    ("keepalived.garp.masterRefresh", "int", "10"),
+    ("keepalived.garp.masterRefreshRepeat", "int", "1"),
+    ("keepalived.garp.masterRepeat", "int", "5"),
+    ("keepalived.routerId", "string", '"vipalived"'),
+    ("keepalived.vrrpInstance.advertInt", "int", "1"),
+    ("keepalived.vrrpInstance.authentication.authPass", "string", '"k8s_vip"'),
+    ("keepalived.vrrpInstance.authentication.authType", "string", '"PASS"'),
+    ("keepalived.vrrpInstance.interface", "string", '"eth0"'),
+    ("keepalived.vrrpInstance.name", "string", '"VI_CONTROL_PLANE"'),
+    ("keepalived.vrrpInstance.nopreempt", "bool", "true"),
+    ("keepalived.vrrpInstance.priority", "int", "100"),
+    ("keepalived.vrrpInstance.state", "string", '"BACKUP"'),
+    ("keepalived.vrrpInstance.virtualIpAddress", "string", '"172.16.101.101/32"'),
+    ("keepalived.vrrpInstance.virtualRouterId", "int", "51"),
+    ("keepalived.vrrpVersion", "int", "3"),
+    ("nameOverride", "string", '""'),
+    ("namespace", "string", '"kube-system"'),
+    ("nodeSelector", "object", '{"node-role.kubernetes.io/control-plane":"true"}'),
+    ("podAnnotations", "object", "{}"),
+    ("podLabels", "object", "{}"),
+    ("podSecurityContext", "object", "{}"),
+    ("priorityClassName", "string", '"system-node-critical"'),
+    (
+        "resources",
+        "object",
+        '{"limits":{"cpu":"100m","memory":"64Mi"},"requests":{"cpu":"50m","memory":"32Mi"}}',
+    ),
+    ("securityContext", "object", '{"capabilities":{"add":["NET_ADMIN","NET_RAW","NET_BROADCAST"]}}'),
+    ("tolerations", "list", TOLERATIONS),
+    ("updateStrategy.maxUnavailable", "int", "1"),
+    ("updateStrategy.type", "string", '"RollingUpdate"'),
+]
+JSON_TYPES: dict[str, type[Any] | tuple[type[Any], ...]] = {
+    "bool": bool,
+    "int": int,
+    "list": list,
+    "object": dict,
+    "string": str,
+}
+
+
+def at(values: Any, key: str) -> Any:
+    for step in key.split("."):
+        values = values[step]
+    return values
+
+
+def nested(key: str, value: Any) -> dict[str, Any]:
+    for step in reversed(key.split(".")):
+        value = {step: value}
+    return value
+
+
+@pytest.mark.parametrize(("key", "kind", "default"), ROWS)
+def test_each_documented_value_has_its_key_type_and_default(key: str, kind: str, default: str) -> None:
+    expected = json.loads(default)
+    assert type(expected) is JSON_TYPES[kind]
+    for values in (effective_values(), yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))):
+        # As text, where 1 is neither 1.0 nor true.
+        assert json.dumps(at(values, key), sort_keys=True) == json.dumps(expected, sort_keys=True)
+
+
+@pytest.mark.parametrize(("key", "kind", "default"), ROWS)
+def test_each_documented_value_is_in_the_generated_table(key: str, kind: str, default: str) -> None:
+    rows = [row.split(" | ") for row in values_table().splitlines()]
+    row = next(row for row in rows if row[0] == f"| {key}")
+    assert row[1] == kind
+    assert json.loads(row[2].strip("`")) == json.loads(default)
+
+
+@pytest.mark.parametrize(("key", "kind", "default"), ROWS)
+def test_a_default_that_is_written_down_changes_nothing(key: str, kind: str, default: str) -> None:
+    assert load([nested(key, json.loads(default))]) == load()
+
+
+def test_the_defaults_need_no_warning() -> None:
+    assert load().warnings == ()
+
+
+INSTANCE = "keepalived.vrrpInstance"
+EXAMPLES = {
+    "basic": (
+        """\
+keepalived:
+  vrrpInstance:
+    # REQUIRED: Set your Virtual IP address with CIDR notation
+    virtualIpAddress: 192.168.1.100/24
+
+    # Network interface to bind the VIP to
+    interface: eth0
+
+    # VRRP priority (higher = preferred master)
+    priority: 100
+
+    # Authentication password (max 8 characters)
+    authentication:
+      authPass: mySecret
+""",
+        [f"{INSTANCE}.authentication"],
+    ),
+    "high priority": (
+        """\
+keepalived:
+  vrrpInstance:
+    state: MASTER
+    priority: 255
+    nopreempt: false
+    virtualIpAddress: 10.0.0.100/24
+""",
+        [f"{INSTANCE}.priority"],
+    ),
+    "gratuitous ARP": (
+        """\
+keepalived:
+  garp:
+    masterDelay: 2
+    masterRefresh: 5
+    masterRepeat: 10
+    masterRefreshRepeat: 2
+""",
+        [],
+    ),
+    "resources": (
+        """\
+resources:
+  limits:
+    cpu: 200m
+    memory: 128Mi
+  requests:
+    cpu: 100m
+    memory: 64Mi
+""",
+        [],
+    ),
+    "tolerations": (
+        """\
+tolerations:
+  - key: node.kubernetes.io/custom-taint
+    operator: Exists
+    effect: NoSchedule
+""",
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_each_documented_example_loads_with_the_warnings_it_deserves(name: str) -> None:
+    text, warned = EXAMPLES[name]
+    layer = parse_yaml(text, "values.yaml")
+    loaded = load([layer])
+    assert [warning.path for warning in loaded.warnings] == warned
+    effective = effective_values([layer])
+    for key, value in leaves(layer):
+        assert at(effective, key) == value
+
+
+def leaves(layer: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    found = []
+    for key, value in layer.items():
+        inner = isinstance(value, dict)
+        found += leaves(value, f"{prefix}{key}.") if inner else [(f"{prefix}{key}", value)]
+    return found
+
+
+def test_the_shapes_of_later_releases_are_accepted() -> None:
+    layer = parse_yaml(
+        """\
+static: true
+staticNodeSelector: {kubernetes.io/os: linux}
+staticAffinity: {nodeAffinity: {}}
+staticTolerations: [{operator: Exists}]
+automountServiceAccountToken: true
+keepalived: {vrrpInstance: {trackInterface: [eth1, eth2]}}
+startupProbe: {enabled: true, exec: {command: [a]}, periodSeconds: 1, timeoutSeconds: 2, failureThreshold: 3}
+livenessProbe:
+  {enabled: true, exec: {command: [a]}, initialDelaySeconds: 0, periodSeconds: 1, timeoutSeconds: 2,
+    failureThreshold: 3}
+readinessProbe:
+  {enabled: true, exec: {command: [a]}, periodSeconds: 1, timeoutSeconds: 2, failureThreshold: 3, successThreshold: 4}
+""",
+        "values.yaml",
+    )
+    effective = effective_values([layer])
+    assert {key: effective[key] for key in layer if key != "keepalived"} == {
+        key: value for key, value in layer.items() if key != "keepalived"
+    }
+    assert effective["automountServiceAccountToken"] is True
+    assert effective_values()["automountServiceAccountToken"] is False

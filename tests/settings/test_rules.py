@@ -1,0 +1,376 @@
+"""Each rule with values that break it, and values beside them that do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import yaml
+
+from vipalived.errors import InvalidSettings, Problem
+from vipalived.settings import load
+from vipalived.settings.rules import RULES
+
+INSTANCE = "keepalived.vrrpInstance"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What breaks a rule, what is said then, and what keeps it; short forms of a values file."""
+
+    severity: str
+    path: str
+    said: str
+    broken: str
+    kept: str
+
+
+def instance(text: str, rest: str = "") -> str:
+    return f"{{keepalived: {{vrrpInstance: {{{text}}}, {rest}}}}}"
+
+
+V2 = "vrrpVersion: 2"
+PEERS = "unicastPeers: [198.18.0.1, 198.18.0.2]"
+PASSWORD = "expected 1 to 8 ASCII letters, digits or `@%^&*()_+=:;,./?<>|~[]-`"
+CASES = {
+    "v2 carries whole seconds": Case(
+        "error",
+        f"{INSTANCE}.advertInt",
+        "VRRPv2 carries whole seconds only, found 0.5",
+        instance("advertInt: 0.5", V2),
+        instance("advertInt: 2", V2),
+    ),
+    "v2 interval too long": Case(
+        "error",
+        f"{INSTANCE}.advertInt",
+        "expected 1 to 255 seconds under VRRPv2, found 256",
+        instance("advertInt: 256", V2),
+        instance("advertInt: 255", V2),
+    ),
+    "v2 interval too short": Case(
+        "error",
+        f"{INSTANCE}.advertInt",
+        "expected 1 to 255 seconds under VRRPv2, found 0",
+        instance("advertInt: 0", V2),
+        instance("advertInt: 1", V2),
+    ),
+    "v3 interval too long": Case(
+        "error",
+        f"{INSTANCE}.advertInt",
+        "expected 0.01 to 40.95 seconds under VRRPv3, found 40.96",
+        instance("advertInt: 40.96"),
+        instance("advertInt: 40.95"),
+    ),
+    "v3 interval too short": Case(
+        "error",
+        f"{INSTANCE}.advertInt",
+        "expected 0.01 to 40.95 seconds under VRRPv3, found 0",
+        instance("advertInt: 0"),
+        instance("advertInt: 0.01"),
+    ),
+    "v3 interval too fine": Case(
+        "error",
+        f"{INSTANCE}.advertInt",
+        "VRRPv3 carries hundredths of a second, no finer, found 0.125",
+        instance("advertInt: 0.125"),
+        instance("advertInt: 0.13"),
+    ),
+    "authentication under v3": Case(
+        "warning",
+        f"{INSTANCE}.authentication",
+        "VRRPv3 has no authentication, so these values do nothing, found authType AH with vrrpVersion 3",
+        instance("authentication: {authType: AH}"),
+        instance("authentication: {authType: AH}", V2),
+    ),
+    "password under v3": Case(
+        "warning",
+        f"{INSTANCE}.authentication",
+        "VRRPv3 has no authentication, so these values do nothing, found authType PASS with vrrpVersion 3",
+        instance("authentication: {authPass: other}"),
+        instance("authentication: {authPass: other}", V2),
+    ),
+    "password with another character": Case(
+        "error",
+        f"{INSTANCE}.authentication.authPass",
+        f"{PASSWORD}, found another character",
+        instance("authentication: {authPass: 'se#cret'}", V2),
+        instance("authentication: {authPass: 'se,cret'}", V2),
+    ),
+    "empty password": Case(
+        "error",
+        f"{INSTANCE}.authentication.authPass",
+        f"{PASSWORD}, found an empty password",
+        instance("authentication: {authPass: ''}", V2),
+        instance("authentication: {authPass: '0'}", V2),
+    ),
+    "IPv6 under v2": Case(
+        "error",
+        f"{INSTANCE}.virtualIpAddress",
+        "VRRPv2 has no IPv6, found 2001:db8::1/64",
+        instance("virtualIpAddresses: ['2001:DB8::1/64']", V2),
+        instance("virtualIpAddresses: ['2001:DB8::1/64']"),
+    ),
+    "a network's address": Case(
+        "error",
+        f"{INSTANCE}.virtualIpAddress",
+        "this is the network's or the broadcast address of its subnet, found 198.18.1.0/24, 198.18.1.255/24",
+        instance("virtualIpAddress: 198.18.1.0/24, virtualIpAddresses: [198.18.1.255/24]"),
+        instance("virtualIpAddress: 198.18.1.0/31, virtualIpAddresses: [198.18.1.255/32]"),
+    ),
+    "a VIP twice": Case(
+        "error",
+        f"{INSTANCE}.virtualIpAddresses",
+        "an address is listed twice, found 2001:db8::1",
+        instance("virtualIpAddress: '2001:db8::1/64', virtualIpAddresses: ['2001:0DB8:0::1/128']"),
+        instance("virtualIpAddress: '2001:db8::1/64', virtualIpAddresses: ['2001:0DB8:0::2/128']"),
+    ),
+    "MASTER under AH": Case(
+        "warning",
+        f"{INSTANCE}.state",
+        "keepalived cannot start as MASTER with AH authentication unless the priority is 255, "
+        "found MASTER with priority 100",
+        instance("state: MASTER, nopreempt: false, authentication: {authType: AH}", V2),
+        instance("state: MASTER, nopreempt: false, authentication: {authType: PASS}", V2),
+    ),
+    "MASTER with nopreempt": Case(
+        "warning",
+        f"{INSTANCE}.nopreempt",
+        "nopreempt does nothing with `state: MASTER`, found MASTER with priority 100",
+        instance("state: MASTER"),
+        instance("state: MASTER, nopreempt: false"),
+    ),
+    "one node MASTER with nopreempt": Case(
+        "warning",
+        f"{INSTANCE}.nopreempt",
+        "nopreempt does nothing with `state: MASTER`, found MASTER with priority 7",
+        "{nodes: {cp-1: {state: MASTER, priority: 7}}}",
+        "{nodes: {cp-1: {state: BACKUP, priority: 7}}}",
+    ),
+    "owner with nopreempt": Case(
+        "warning",
+        f"{INSTANCE}.nopreempt",
+        "nopreempt does nothing with priority 255, which always preempts, found priority 255 with nopreempt",
+        "{nodes: {cp-1: {priority: 255}}}",
+        "{nodes: {cp-1: {priority: 254}}}",
+    ),
+    "everyone the owner": Case(
+        "warning",
+        f"{INSTANCE}.priority",
+        "only one node can be the address owner (priority 255); several fight for the VIP, "
+        "found 255 on more than one node",
+        instance("priority: 255, nopreempt: false"),
+        "{keepalived: {vrrpInstance: {priority: 255, nopreempt: false}}, nodes: {cp-2: {priority: 9}}}",
+    ),
+    "two owners": Case(
+        "warning",
+        f"{INSTANCE}.priority",
+        "only one node can be the address owner (priority 255); several fight for the VIP, "
+        "found 255 on more than one node",
+        "{keepalived: {vrrpInstance: {nopreempt: false}}, nodes: {a: {priority: 255}, b: {priority: 255}}}",
+        "{keepalived: {vrrpInstance: {nopreempt: false}}, nodes: {a: {priority: 255}, b: {priority: 254}}}",
+    ),
+    "no host network": Case(
+        "error",
+        "hostNetwork",
+        "the VIP would live and die in the pod's own network, found false",
+        "{hostNetwork: false}",
+        "{hostNetwork: true}",
+    ),
+    "tracked twice": Case(
+        "error",
+        f"{INSTANCE}.trackInterface",
+        "an interface is listed twice, found eth1",
+        instance("trackInterface: [eth1, eth2, eth1]"),
+        instance("trackInterface: [eth1, eth2]"),
+    ),
+    "own interface tracked": Case(
+        "warning",
+        f"{INSTANCE}.trackInterface",
+        "the interface that carries VRRP is tracked anyway, and not rendered again, found eth5",
+        "{keepalived: {vrrpInstance: {trackInterface: [eth5]}}, nodes: {cp-1: {interface: eth5}}}",
+        "{keepalived: {vrrpInstance: {trackInterface: [eth5]}}, nodes: {cp-1: {interface: eth6}}}",
+    ),
+    "a peer twice": Case(
+        "error",
+        f"{INSTANCE}.unicastPeers",
+        "an address is listed twice, found 198.18.0.1",
+        instance("unicastPeers: [198.18.0.1, 198.18.0.1]"),
+        instance(PEERS),
+    ),
+    "a family without peers": Case(
+        "error",
+        f"{INSTANCE}.unicastPeers",
+        "expected peers of each address family that has a VIP, found no IPv6 address",
+        instance(f"virtualIpAddresses: ['2001:db8::9/64'], {PEERS}"),
+        instance(
+            "virtualIpAddresses: ['2001:db8::9/64'], unicastPeers: [198.18.0.1, '2001:db8::1', '2001:db8::2']"
+        ),
+    ),
+    "a peer without a VIP of its family": Case(
+        "error",
+        f"{INSTANCE}.unicastPeers",
+        "a peer or source address has an address family without a VIP, found 2001:db8::1",
+        instance("unicastPeers: [198.18.0.1, 198.18.0.2, '2001:db8::1']"),
+        instance(PEERS),
+    ),
+    "a source without a VIP of its family": Case(
+        "error",
+        f"{INSTANCE}.unicastPeers",
+        "a peer or source address has an address family without a VIP, found 2001:db8::1",
+        instance(f"unicastSourceAddress: '2001:db8::1', {PEERS}"),
+        instance(f"unicastSourceAddress: 198.18.0.1, {PEERS}"),
+    ),
+    "a VIP as a peer": Case(
+        "error",
+        f"{INSTANCE}.unicastPeers",
+        "a VIP is given as the address of a node, found 198.18.0.2",
+        instance(f"virtualIpAddress: 198.18.0.2/24, {PEERS}"),
+        instance(f"virtualIpAddress: 198.18.0.3/24, {PEERS}"),
+    ),
+    "alone among peers": Case(
+        "error",
+        f"{INSTANCE}.unicastPeers",
+        "the only peer of an address family is the node itself, found 198.18.0.1",
+        "{keepalived: {vrrpInstance: {unicastPeers: [198.18.0.1]}}, nodes: {a: {unicastSourceAddress: 198.18.0.1}}}",
+        "{keepalived: {vrrpInstance: {unicastPeers: [198.18.0.2]}}, nodes: {a: {unicastSourceAddress: 198.18.0.1}}}",
+    ),
+    "a source without peers": Case(
+        "warning",
+        f"{INSTANCE}.unicastSourceAddress",
+        "a source address without `unicastPeers` does nothing: advertisements are multicast, found 198.18.0.1",
+        instance("unicastSourceAddress: 198.18.0.1"),
+        instance("unicastSourceAddress: ''"),
+    ),
+    "peers without nodes": Case(
+        "warning",
+        f"{INSTANCE}.unicastPeers",
+        "no node is told which peer it is itself, so each holder also sends to itself and logs a warning "
+        "every time, found 198.18.0.1, 198.18.0.2",
+        instance(PEERS),
+        f"{{keepalived: {{vrrpInstance: {{{PEERS}}}}}, nodes: {{a: {{unicastSourceAddress: 198.18.0.1}}}}}}",
+    ),
+    "two nodes with one address": Case(
+        "error",
+        "nodes",
+        "two nodes have the same `unicastSourceAddress`, found 198.18.0.1",
+        "{nodes: {a: {unicastSourceAddress: 198.18.0.1}, b: {unicastSourceAddress: 198.18.0.1}}}",
+        "{nodes: {a: {unicastSourceAddress: 198.18.0.1}, b: {unicastSourceAddress: 198.18.0.2}}}",
+    ),
+    "no gratuitous ARP": Case(
+        "warning",
+        "keepalived.garp",
+        "keepalived sends at least one gratuitous ARP, so a repeat of 0 is rendered as 1, found 0",
+        "{keepalived: {garp: {masterRepeat: 0}}}",
+        "{keepalived: {garp: {masterRepeat: 1}}}",
+    ),
+    "no refreshing ARP": Case(
+        "warning",
+        "keepalived.garp",
+        "keepalived sends at least one gratuitous ARP, so a repeat of 0 is rendered as 1, found 0",
+        "{keepalived: {garp: {masterRefreshRepeat: 0}}}",
+        "{keepalived: {garp: {masterRefresh: 0}}}",
+    ),
+    "a label that selects": Case(
+        "error",
+        "podLabels",
+        "the labels that the DaemonSet selects its pods by cannot be set here, "
+        "found app.kubernetes.io/name, app.kubernetes.io/instance",
+        "{podLabels: {app.kubernetes.io/instance: a, app.kubernetes.io/name: b}}",
+        "{podLabels: {app.kubernetes.io/part-of: a}}",
+    ),
+    "the checksum": Case(
+        "error",
+        "podAnnotations",
+        "this annotation is the one that rolls the pods when the configuration changes, found checksum/configmap",
+        "{podAnnotations: {checksum/configmap: a}}",
+        "{podAnnotations: {checksum/secret: a}}",
+    ),
+    "a control character": Case(
+        "error",
+        "",
+        "expected text without control characters that YAML cannot carry, "
+        r"found tolerations[0].b, affinity.\x7f, podAnnotations.a",
+        r'{podAnnotations: {a: "x\x85"}, affinity: {"\x7f": 1}, tolerations: [{b: "\uFEFF"}]}',
+        r'{podAnnotations: {a: "x\x01\n"}, affinity: {"\t": 1}, tolerations: [{b: "\uFEFD"}]}',
+    ),
+}
+
+
+def problems(text: str) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+    """Errors and warnings of a values file."""
+    layer = yaml.safe_load(text)
+    try:
+        return (), load([layer]).warnings
+    except InvalidSettings as error:
+        return error.problems, ()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_breaks_the_rule_is_reported(name: str) -> None:
+    case = CASES[name]
+    errors, warnings = problems(case.broken)
+    found, rest = (errors, warnings) if case.severity == "error" else (warnings, errors)
+    reported = [problem for problem in found if problem.message == case.said]
+    assert [problem.path for problem in reported] == [case.path], (errors, warnings)
+    assert reported[0].hint
+    assert not rest
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_keeps_the_rule_is_not_reported(name: str) -> None:
+    case = CASES[name]
+    errors, warnings = problems(case.kept)
+    assert not errors
+    rule = case.said.rpartition(", found ")[0].partition(", found ")[0]
+    assert not [warning for warning in warnings if warning.message.startswith(rule)]
+
+
+def test_every_rule_has_a_case() -> None:
+    told = {(case.severity, case.path, case.said.partition(", found ")[0]) for case in CASES.values()}
+    assert {(rule.severity, rule.path, rule.message) for rule in RULES} <= told
+
+
+HINTS = {
+    "expected 1 to 255 seconds under VRRPv2": "the protocol's own field has no more room; `1` is the default",
+    "VRRPv2 carries whole seconds only": "use a whole number, or `keepalived.vrrpVersion: 3`",
+    "VRRPv3 has no authentication, so these values do nothing": "remove them, or use `keepalived.vrrpVersion: 2`; "
+    "a firewall rule for protocol 112 protects either",
+    "the labels that the DaemonSet selects its pods by cannot be set here": "remove `app.kubernetes.io/name` "
+    "and `app.kubernetes.io/instance`",
+    "no node is told which peer it is itself, so each holder also sends to itself and logs a warning every time": (
+        "say whose address is whose: `nodes: {NODE: {unicastSourceAddress: ADDRESS}}`"
+    ),
+    "this annotation is the one that rolls the pods when the configuration changes": "remove `checksum/configmap`",
+}
+
+
+def test_every_hint_says_what_to_do() -> None:
+    hints = {rule.message: rule.hint for rule in RULES}
+    assert {message: hints[message] for message in HINTS} == HINTS
+    assert not [hint for hint in hints.values() if not hint or hint.endswith(".")]
+
+
+# A rule that reads an invalid value waits; one that does not is checked at once.
+def test_a_rule_is_not_checked_on_values_that_are_themselves_invalid() -> None:
+    errors, _ = problems(instance("advertInt: 0.5, virtualIpAddress: x", "vrrpVersion: 4"))
+    assert [error.path for error in errors] == [
+        "keepalived.vrrpVersion",
+        f"{INSTANCE}.virtualIpAddress",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "waits"),
+    [
+        ("{podLabels: {app.kubernetes.io/name: a, b: 1}}", True),
+        (
+            "{nodes: {a: {priority: x}, b: {unicastSourceAddress: 1.1.1.1}, c: {unicastSourceAddress: 1.1.1.1}}}",
+            True,
+        ),
+        (instance("unicastPeers: [198.18.0.1, 198.18.0.1, x]"), True),
+        ("{keepalived: {garp: {masterRepeat: 0}, routerId: '!'}, hostNetwork: false}", False),
+    ],
+)
+def test_what_waits_for_what(text: str, waits: bool) -> None:
+    errors, _ = problems(text)
+    assert len(errors) == (1 if waits else 2)

@@ -1,0 +1,265 @@
+"""Values files to test with: valid ones that use every key, and ways to break them.
+
+What comes out is a layer as a values file says it, not a model: defaults are left out at random, numbers come
+as JSON has them, and addresses in all their spellings.
+"""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
+from typing import Any
+
+from hypothesis import strategies as st
+
+Layer = dict[str, Any]
+
+INTERFACES = ("eth0", "ens3", "bond0.10", "en-p1_s2", "_0", "a23456789012345")
+"""Interfaces that the tests' own network namespace has."""
+
+DEFAULT_PASSWORD_CHARACTERS = string.ascii_letters + string.digits + "@%^&*()_+=:;,./?<>|~[]-"
+
+# Text as hostile as a values file can hold it: all but half a surrogate pair and what YAML cannot carry.
+_UNWRITABLE = [*map(chr, range(0x7F, 0xA0)), "\ufeff", "\ufffe", "\uffff"]
+text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=_UNWRITABLE), max_size=12)
+
+json_objects = st.dictionaries(
+    text,
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**53), 2**53)
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | text,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+        max_leaves=6,
+    ),
+    max_size=3,
+)
+
+_LOWER = string.ascii_lowercase + string.digits
+
+
+def joined(*parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """The concatenation of what `parts` give."""
+    return st.tuples(*parts).map("".join)
+
+
+def word(ends: str, middle: str, most: int) -> st.SearchStrategy[str]:
+    """A word of 1 to `most` characters, which begins and ends with one of `ends`."""
+    end = st.sampled_from(ends)
+    return end | joined(end, st.text(ends + middle, max_size=most - 2), end)
+
+
+labels = word(_LOWER, "-", 63)
+subdomains = st.lists(word(_LOWER, "-", 12), min_size=1, max_size=4).map(".".join)
+node_names = st.sampled_from(["cp-1", "cp-2.example.org", "3", "0x1f", "null", "a" * 63]) | subdomains
+names = word(string.ascii_letters + string.digits, "-_.", 63)
+label_keys = names | joined(subdomains, st.just("/"), names)
+label_values = st.just("") | st.sampled_from(["true", "1", "null", "1e3", "0x1F", "y"]) | names
+label_maps = st.dictionaries(label_keys, label_values, max_size=3)
+words = joined(
+    st.sampled_from(string.ascii_letters + string.digits + "_"),
+    st.text(string.ascii_letters + string.digits + "_.:-", max_size=63),
+)
+interface_names = st.sampled_from(INTERFACES) | joined(
+    st.sampled_from(string.ascii_letters + string.digits + "_"),
+    st.text(string.ascii_letters + string.digits + "_.-", max_size=14),
+)
+passwords = st.text(DEFAULT_PASSWORD_CHARACTERS, min_size=1, max_size=8)
+
+ipv4_addresses = (
+    st.integers(int(IPv4Address("1.0.0.0")), int(IPv4Address("223.255.255.255")))
+    .map(IPv4Address)
+    .filter(lambda address: not address.is_loopback)
+)
+# The first group is neither 0 nor ff00 to ffff.
+ipv6_addresses = st.builds(
+    lambda first, rest: IPv6Address(first << 112 | rest),
+    st.integers(0x0001, 0xFEFF),
+    st.integers(0, 2**112 - 1) | st.integers(0, 2**16) | st.integers(0, 2**16).map(lambda n: n << 64),
+)
+
+
+def spellings(address: IPv4Address | IPv6Address) -> st.SearchStrategy[str]:
+    """An address in one of the ways to write it."""
+    shown = [str(address), address.exploded, str(address).upper()]
+    return st.sampled_from(shown if address.version == 6 else shown[:1])
+
+
+def prefixes(address: IPv4Address | IPv6Address) -> st.SearchStrategy[int]:
+    """A prefix under which the address is a host's."""
+    if address.version == 6:
+        return st.integers(0, 128)
+
+    def is_host(prefix: int) -> bool:
+        network = IPv4Network((int(address), prefix), strict=False)
+        return prefix > 30 or address not in (network[0], network[-1])
+
+    return st.integers(1, 32).filter(is_host)
+
+
+@st.composite
+def vips(draw: st.DrawFn, address: IPv4Address | IPv6Address) -> str:
+    """A VIP with its prefix."""
+    return f"{draw(spellings(address))}/{draw(prefixes(address))}"
+
+
+def numbers(least: int, most: int) -> st.SearchStrategy[int | float]:
+    """Whole numbers, some of them written with a decimal point: JSON has one type for both."""
+    whole = st.integers(least, most) | st.sampled_from([least, most])
+    return whole | whole.map(float)
+
+
+seconds = numbers(1, 86400)
+
+
+@dataclass(frozen=True)
+class _Addresses:
+    vips: list[str]
+    peers: list[str]
+    common_source: str
+    node_sources: list[str]
+
+
+@st.composite
+def _addresses(draw: st.DrawFn, version: int, nodes: int) -> _Addresses:
+    """Addresses that keep the rules: distinct, and each family has peers when there are any."""
+    families = draw(st.sampled_from([[4]] if version == 2 else [[4], [6], [4, 6], [6, 4]]))
+    pools = {4: ipv4_addresses, 6: ipv6_addresses}
+    mine = [address for family in families for address in [draw(pools[family])]]
+    mine += draw(st.lists(st.one_of(*(pools[family] for family in families)), max_size=3))
+    mine = list(dict.fromkeys(mine))
+    others = {family: pools[family].filter(lambda address: address not in mine) for family in families}
+    unicast = draw(st.booleans())
+    peers = [peer for family in families if unicast for peer in [draw(others[family])]]
+    peers += draw(st.lists(st.one_of(*others.values()), max_size=3)) if unicast else []
+    peers = draw(st.permutations(list(dict.fromkeys(peers))))
+    candidates = st.one_of(*others.values(), *([st.sampled_from(peers)] if peers else []))
+    # A node that is the only peer of its family would be left without one.
+    alone = [peer for peer in peers if [other.version for other in peers].count(peer.version) == 1]
+    sources = draw(
+        st.lists(candidates.filter(lambda source: source not in alone), max_size=nodes, unique=True)
+    )
+    return _Addresses(
+        [draw(vips(address)) for address in mine],
+        [draw(spellings(peer)) for peer in peers],
+        draw(st.just("") | candidates.flatmap(spellings)),
+        [draw(spellings(source)) for source in sources],
+    )
+
+
+def some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Layer]:
+    """An object with any of the fields; an underscore at the end of a name is dropped."""
+    return st.fixed_dictionaries(
+        {}, optional={name.rstrip("_"): strategy for name, strategy in fields.items()}
+    )
+
+
+@st.composite
+def _keepalived(
+    draw: st.DrawFn, version: int, addresses: _Addresses, interfaces: st.SearchStrategy[str]
+) -> Layer:
+    authentication = (
+        some(authType=st.sampled_from(["PASS", "AH"]), authPass=passwords)
+        if version == 2
+        else some(authType=st.sampled_from(["PASS", "AH"]), authPass=text.map(lambda t: t[:8]))
+    )
+    hundredths = st.integers(1, 4095).map(lambda n: n / 100)
+    instance = draw(
+        some(
+            name=words,
+            state=st.sampled_from(["BACKUP", "MASTER"]),
+            interface=interfaces,
+            trackInterface=st.none() | st.lists(interfaces, max_size=3, unique=True),
+            priority=numbers(1, 255),
+            virtualRouterId=numbers(1, 255),
+            advertInt=numbers(1, 255)
+            if version == 2
+            else hundredths | hundredths.map(str) | st.integers(1, 40),
+            nopreempt=st.booleans(),
+            authentication=authentication,
+        )
+    )
+    instance["virtualIpAddress"], *further = addresses.vips
+    optional = {
+        "virtualIpAddresses": further,
+        "unicastPeers": addresses.peers,
+        "unicastSourceAddress": addresses.common_source,
+    }
+    instance |= {key: value for key, value in optional.items() if value or draw(st.booleans())}
+    garp = some(
+        masterDelay=numbers(0, 4294),
+        masterRefresh=numbers(0, 86400),
+        masterRepeat=numbers(0, 255),
+        masterRefreshRepeat=numbers(0, 255),
+    )
+    return draw(some(routerId=words, garp=garp)) | {
+        "vrrpVersion": draw(st.sampled_from([version, float(version)])),
+        "vrrpInstance": instance,
+    }
+
+
+_command = some(command=st.lists(text, min_size=1, max_size=3))
+_probe = {
+    "enabled": st.booleans(),
+    "exec": _command,
+    "periodSeconds": seconds,
+    "timeoutSeconds": seconds,
+    "failureThreshold": seconds,
+}
+_lists = st.none() | st.lists(json_objects, max_size=2)
+_objects = st.none() | json_objects
+_kubernetes = some(
+    nameOverride=st.just("") | labels,
+    fullnameOverride=st.just("") | labels,
+    namespace=labels,
+    image=some(
+        repository=st.sampled_from(["alpine", "registry.example:5000/net/keepalived", "0", "1e3"]),
+        pullPolicy=st.sampled_from(["Always", "IfNotPresent", "Never"]),
+        tag=st.sampled_from(["", "3.22", "2.2.7-r0", "_", "1e3", "007"]),
+    ),
+    imagePullSecrets=_lists,
+    static=st.booleans(),
+    staticNodeSelector=st.none() | label_maps,
+    staticAffinity=_objects,
+    staticTolerations=_lists,
+    updateStrategy=some(type=st.sampled_from(["RollingUpdate", "OnDelete"]), maxUnavailable=numbers(1, 5000)),
+    hostNetwork=st.just(True),
+    automountServiceAccountToken=st.booleans(),
+    priorityClassName=st.just("") | subdomains,
+    nodeSelector=st.none() | label_maps | st.just({"node-role.kubernetes.io/control-plane": None}),
+    tolerations=_lists,
+    affinity=_objects,
+    podSecurityContext=_objects,
+    securityContext=_objects | st.just({"capabilities": None}),
+    resources=_objects | st.just({"limits": {"cpu": None}}),
+    startupProbe=some(**_probe),
+    livenessProbe=some(**_probe, initialDelaySeconds=numbers(0, 86400)),
+    readinessProbe=some(**_probe, successThreshold=seconds),
+    podLabels=st.none() | label_maps,
+    podAnnotations=st.none() | st.dictionaries(label_keys, text, max_size=3),
+    global_=json_objects,
+)
+
+
+@st.composite
+def valid_layers(draw: st.DrawFn, interfaces: st.SearchStrategy[str] = interface_names) -> Layer:
+    """A values file that keeps every rule."""
+    version = draw(st.sampled_from([2, 3, 3]))
+    nodes = draw(st.lists(node_names, max_size=4, unique=True))
+    addresses = draw(_addresses(version, len(nodes)))
+    overrides = {}
+    for index, name in enumerate(nodes):
+        overrides[name] = draw(
+            some(
+                state=st.sampled_from(["BACKUP", "MASTER"]),
+                interface=interfaces,
+                priority=numbers(1, 255) | st.none(),
+            )
+        )
+        if index < len(addresses.node_sources):
+            overrides[name]["unicastSourceAddress"] = addresses.node_sources[index]
+    layer = draw(_kubernetes) | {"keepalived": draw(_keepalived(version, addresses, interfaces))}
+    return layer | ({"nodes": overrides} if overrides or draw(st.booleans()) else {})
