@@ -1,0 +1,1 @@
+"""Settings turned into what others read: keepalived, Kubernetes, Helm."""

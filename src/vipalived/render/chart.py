@@ -1,0 +1,128 @@
+"""What the chart repeats of the settings: values.yaml, values.schema.json, the values table, the rules.
+
+All are generated, so that none can drift: `make generate` writes them, `make check` compares.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from pydantic.fields import FieldInfo
+
+from vipalived.errors import Problem
+from vipalived.settings.model import Model, Settings, may_be_absent
+from vipalived.settings.rules import RULES, Rule
+
+_GENERATED = "Generated from src/vipalived/settings by `make generate`; do not edit."
+
+_TABLE_TYPES = {str: "string", bool: "bool", int: "int", float: "int", list: "list", dict: "object"}
+
+
+def _fields(model: type[Model]) -> Iterator[tuple[str, FieldInfo, Any]]:
+    """Alias, field and default of each value that the chart documents."""
+    for field in model.model_fields.values():
+        if field.alias != "global":
+            yield str(field.alias), field, field.get_default(call_default_factory=True)
+
+
+def values_yaml() -> str:
+    """The chart's values.yaml: every key with its sentence and its default."""
+    return f"# {_GENERATED}\n\n" + "\n".join(_values(Settings, "")).rstrip() + "\n"
+
+
+def _values(model: type[Model], indent: str) -> Iterator[str]:
+    for key, field, default in _fields(model):
+        if isinstance(default, Model):
+            yield f"{indent}{key}:"
+            yield from _values(type(default), indent + "  ")
+        else:
+            yield f"{indent}# -- {field.description}"
+            text = yaml.safe_dump({key: default}, sort_keys=False, width=200).rstrip()
+            yield from (indent + line for line in text.splitlines())
+        if not indent:
+            yield ""
+
+
+def values_table() -> str:
+    """The values table in Markdown, rows in alphabetical order as helm-docs has them."""
+    head = "| Key | Type | Default | Description |\n|-----|------|---------|-------------|\n"
+    return head + "".join(sorted(_rows(Settings, "")))
+
+
+def _rows(model: type[Model], prefix: str) -> Iterator[str]:
+    for key, field, default in _fields(model):
+        if isinstance(default, Model):
+            yield from _rows(type(default), f"{prefix}{key}.")
+        else:
+            shown = json.dumps(default, separators=(",", ":"))
+            yield f"| {prefix}{key} | {_TABLE_TYPES[type(default)]} | `{shown}` | {field.description} |\n"
+
+
+def values_schema() -> str:
+    """The chart's values.schema.json (JSON Schema draft 7): what Helm itself checks."""
+    schema = Settings.model_json_schema(by_alias=True)
+    flat = _flatten(schema, schema.get("$defs", {}))
+    _require(Settings, flat)
+    document = {"$schema": "http://json-schema.org/draft-07/schema#", "$comment": _GENERATED, **flat}
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _flatten(node: Any, definitions: dict[str, Any]) -> Any:
+    """The schema without references and titles."""
+    if isinstance(node, list):
+        return [_flatten(item, definitions) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        return _flatten(definitions[node["$ref"].removeprefix("#/$defs/")], definitions)
+    properties = node.get("properties")
+    rest = {key: value for key, value in node.items() if key not in ("$defs", "title", "properties")}
+    flat = {key: _flatten(value, definitions) if key != "default" else value for key, value in rest.items()}
+    if "patternProperties" in flat:
+        flat["additionalProperties"] = False
+    if properties is not None:
+        flat["properties"] = {key: _flatten(value, definitions) for key, value in properties.items()}
+    return flat
+
+
+def _require(model: type[Model], schema: dict[str, Any]) -> None:
+    """Says in the schema which values must be there; Helm gives it the values with the defaults laid below."""
+    required = []
+    for field in model.model_fields.values():
+        key, default = str(field.alias), field.get_default(call_default_factory=True)
+        if isinstance(default, Model):
+            _require(type(default), schema["properties"][key])
+        if not may_be_absent(field):
+            required.append(key)
+    schema["required"] = required
+
+
+def rules_template() -> str:
+    """The rules between values as Go templates: `vipalived.errors` and `vipalived.warnings`."""
+    return f"{{{{/* {_GENERATED} */}}}}\n" + "".join(map(_define, ("error", "warning")))
+
+
+_VARIABLES = """\
+{{- $values := .Values -}}
+{{- $instance := $values.keepalived.vrrpInstance -}}
+{{- $version := int $values.keepalived.vrrpVersion -}}
+{{- $interval := $instance.advertInt | toString | float64 -}}
+{{- $tracked := default (list) $instance.trackInterface -}}
+{{- $podLabels := default (dict) $values.podLabels -}}
+{{- $podAnnotations := default (dict) $values.podAnnotations -}}
+{{- $facts := include "vipalived.facts" . | fromJson -}}
+"""
+
+
+def _define(severity: str) -> str:
+    rules = "".join(_condition(rule) for rule in RULES if rule.severity == severity)
+    return f'\n{{{{- define "vipalived.{severity}s" -}}}}\n{_VARIABLES}{rules}{{{{- end -}}}}\n'
+
+
+def _condition(rule: Rule) -> str:
+    problem = Problem(rule.path, rule.message)
+    text = json.dumps(f"- {problem}\n  hint: {rule.hint}\n", ensure_ascii=False)
+    return f"{{{{- if {rule.chart} -}}}}\n{{{{- print {text} -}}}}\n{{{{- end -}}}}\n"

@@ -1,0 +1,63 @@
+"""The chart's generated files: up to date, and said from the model."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from vipalived.render import chart
+from vipalived.settings import effective_values
+from vipalived.settings.loading import known_paths
+from vipalived.settings.model import Settings
+from vipalived.settings.rules import RULES
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_generated_files_are_up_to_date() -> None:
+    command = [sys.executable, str(ROOT / "tools" / "generate.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_rules_are_those_of_the_model() -> None:
+    text = chart.rules_template()
+    assert text == (ROOT / "charts/vipalived/templates/_rules.tpl").read_text(encoding="utf-8")
+    errors, warnings = text.split('{{- define "vipalived.warnings" -}}')
+    assert errors.count("{{- if ") == sum(rule.severity == "error" for rule in RULES)
+    assert warnings.count("{{- if ") == sum(rule.severity == "warning" for rule in RULES)
+
+
+def test_values_yaml_says_the_defaults_and_a_sentence_for_each() -> None:
+    text = chart.values_yaml()
+    assert yaml.safe_load(text) == effective_values()
+    assert text.count("# -- ") == chart.values_table().count("\n") - 2
+
+
+def test_the_table_has_every_value() -> None:
+    rows = [row.split(" | ")[0].removeprefix("| ") for row in chart.values_table().splitlines()[2:]]
+    assert rows == sorted(rows)
+    assert set(rows) <= set(known_paths(Settings))
+    assert not [row for row in chart.values_table().splitlines()[2:] if row.endswith("| None |")]
+
+
+def test_the_schema_refuses_unknown_keys_and_needs_no_reference() -> None:
+    schema = json.loads(chart.values_schema())
+    assert "$ref" not in json.dumps(schema)
+    assert schema["additionalProperties"] is False
+
+    def check(node: object) -> None:
+        if isinstance(node, dict):
+            assert not {"ge", "le", "gt", "lt", "title", "$defs"} & (
+                node.keys() - node.get("properties", {}).keys()
+            )
+            if "properties" in node or "patternProperties" in node:
+                assert node["additionalProperties"] is False
+        for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else []:
+            check(inner)
+
+    check({key: value for key, value in schema.items() if key != "$comment"})

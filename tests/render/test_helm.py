@@ -1,0 +1,245 @@
+"""`vipalived template` and a real `helm template` make equal objects, and refuse the same values."""
+
+from __future__ import annotations
+
+import copy
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.helm import CHART, same, template, values_text
+from tests.settings.test_contract import EXAMPLES
+from tests.settings.test_rules import CASES
+from tests.strategies import Layer, valid_layers
+from vipalived.errors import InvalidSettings
+from vipalived.render.manifests import manifests, to_yaml
+from vipalived.settings import load
+from vipalived.settings.values import Loader, parse_yaml
+
+pytestmark = pytest.mark.helm
+
+RELEASES = ("rel", "vipalived", "my-vipalived-2", "r" * 53)
+quick = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+long = settings(quick, max_examples=3000)
+no_shrink = settings(quick, phases=[Phase.explicit, Phase.generate])
+
+
+def ours(text: str, release: str) -> list[dict[str, Any]]:
+    """Our objects, in the order of their kinds."""
+    found = manifests(load([parse_yaml(text, "values.yaml")]).settings, release)
+    return sorted(found, key=lambda document: str(document["kind"]))
+
+
+def check_equal(helm: Path, tmp_path: Path, layer: Layer, release: str) -> None:
+    text = values_text(layer)
+    theirs = template(helm, text, tmp_path, release=release)
+    assert same(ours(text, release), theirs.objects)
+
+
+@quick
+@given(layer=valid_layers(), release=st.sampled_from(RELEASES))
+def test_valid_values_make_equal_objects(helm: Path, tmp_path: Path, layer: Layer, release: str) -> None:
+    check_equal(helm, tmp_path, layer, release)
+
+
+@pytest.mark.soak
+@long
+@given(layer=valid_layers(), release=st.sampled_from(RELEASES))
+def test_many_valid_values_make_equal_objects(helm: Path, tmp_path: Path, layer: Layer, release: str) -> None:
+    check_equal(helm, tmp_path, layer, release)
+
+
+INSTANCE = "keepalived.vrrpInstance"
+BROKEN: list[tuple[str, Any]] = [
+    ("hostNetwork", "true"),
+    ("hostNetwork", None),
+    ("unknown", 1),
+    ("keepalived.unknown", 1),
+    ("keepalived", None),
+    ("keepalived", []),
+    ("keepalived.vrrpVersion", 4),
+    ("keepalived.vrrpVersion", "3"),
+    ("keepalived.routerId", "two words"),
+    ("keepalived.routerId", ""),
+    ("keepalived.garp.masterDelay", -1),
+    ("keepalived.garp.masterDelay", 4295),
+    ("keepalived.garp.masterRepeat", 256),
+    ("keepalived.garp.masterRepeat", None),
+    (f"{INSTANCE}.priority", 0),
+    (f"{INSTANCE}.priority", 256),
+    (f"{INSTANCE}.priority", 1.5),
+    (f"{INSTANCE}.virtualRouterId", 256),
+    (f"{INSTANCE}.advertInt", "1s"),
+    (f"{INSTANCE}.advertInt", "1\n"),
+    (f"{INSTANCE}.advertInt", 256),
+    (f"{INSTANCE}.state", "FAULT"),
+    (f"{INSTANCE}.name", "a\nb"),
+    (f"{INSTANCE}.interface", "a" * 16),
+    (f"{INSTANCE}.interface", "eth0\n"),
+    (f"{INSTANCE}.trackInterface", ["eth1", "eth1"]),
+    (f"{INSTANCE}.trackInterface", ["$(reboot)"]),
+    (f"{INSTANCE}.trackInterface", "eth1"),
+    (f"{INSTANCE}.virtualIpAddress", "198.18.0.9"),
+    (f"{INSTANCE}.virtualIpAddress", "127.0.0.1/8"),
+    (f"{INSTANCE}.virtualIpAddress", "198.18.0.9/0"),
+    (f"{INSTANCE}.virtualIpAddress", None),
+    (f"{INSTANCE}.virtualIpAddresses", ["ff02::1/64"]),
+    (f"{INSTANCE}.unicastPeers", ["cp-1"]),
+    (f"{INSTANCE}.unicastSourceAddress", "x"),
+    (f"{INSTANCE}.authentication.authPass", "123456789"),
+    (f"{INSTANCE}.authentication.authPass", 12345678),
+    (f"{INSTANCE}.authentication.authType", "HMAC"),
+    ("nodes", {"CP_1": {}}),
+    ("nodes", {"cp-1": None}),
+    ("nodes", {"cp-1": {"nopreempt": False}}),
+    ("nodes", {"cp-1": {"priority": 0}}),
+    ("nodes", {"cp-1": {"unicastSourceAddress": ""}}),
+    ("nodes", {"cp-1\n": {}}),
+    ("nodes", {".".join(["a" * 60] * 5): {}}),
+    ("image.tag", "a b"),
+    ("image.tag", 3.22),
+    ("image.repository", ""),
+    ("image.pullPolicy", "Sometimes"),
+    ("namespace", "kube_system"),
+    ("namespace", ""),
+    ("nameOverride", "-"),
+    ("fullnameOverride", "a" * 64),
+    ("priorityClassName", "A"),
+    ("updateStrategy.maxUnavailable", 0),
+    ("updateStrategy.type", "Recreate"),
+    ("podLabels", {"a": 1}),
+    ("podLabels", {"a b": "x"}),
+    ("podLabels", {"app.kubernetes.io/name": "x"}),
+    ("podAnnotations", {"checksum/configmap": "x"}),
+    ("podAnnotations", {"a": True}),
+    ("podAnnotations", {"a": "\x85"}),
+    ("nodeSelector", {"a": "b c"}),
+    ("tolerations", ["x"]),
+    ("tolerations", {}),
+    ("affinity", []),
+    ("resources", "none"),
+    ("livenessProbe.exec.command", []),
+    ("livenessProbe.exec.command", None),
+    ("livenessProbe.exec.command", [1]),
+    ("startupProbe.initialDelaySeconds", 1),
+    ("readinessProbe.successThreshold", 0),
+    ("readinessProbe.enabled", "yes"),
+    ("static", "false"),
+]
+
+
+def broken(layer: Layer, key: str, value: Any) -> Layer:
+    """The layer with one value put wrong."""
+    layer = copy.deepcopy(layer)
+    holder = layer
+    *parents, last = key.split(".")
+    for step in parents:
+        holder = holder.setdefault(step, {})
+    holder[last] = value
+    return layer
+
+
+def refused_by_both(helm: Path, tmp_path: Path, text: str) -> None:
+    assert template(helm, text, tmp_path).refused
+    with pytest.raises(InvalidSettings):
+        ours(text, "rel")
+
+
+@pytest.mark.parametrize(("key", "value"), BROKEN)
+def test_each_broken_value_is_refused_by_both(helm: Path, tmp_path: Path, key: str, value: Any) -> None:
+    refused_by_both(helm, tmp_path, values_text(broken({}, key, value)))
+
+
+@no_shrink
+@given(layer=valid_layers(), breaks=st.lists(st.sampled_from(BROKEN), min_size=1, max_size=3))
+def test_values_broken_in_a_few_places_are_refused_by_both(
+    helm: Path, tmp_path: Path, layer: Layer, breaks: list[tuple[str, Any]]
+) -> None:
+    # Once a group is gone there is no place in it to break.
+    groups = {key for key, value in breaks if "." not in key}
+    for key, value in breaks:
+        if "." not in key or key.partition(".")[0] not in groups:
+            layer = broken(layer, key, value)
+    refused_by_both(helm, tmp_path, values_text(layer))
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.severity == "error"])
+def test_each_rule_that_stops_stops_helm(helm: Path, tmp_path: Path, name: str) -> None:
+    case = CASES[name]
+    rendered = template(helm, case.broken, tmp_path)
+    # A control character stops Helm 3 even before its templates run.
+    assert case.said.partition(", found ")[0] in rendered.refused or name == "a control character"
+    assert rendered.refused
+    assert not template(helm, case.kept, tmp_path).refused
+
+
+def notes(helm: Path, values: str, tmp_path: Path) -> str:
+    """What `helm install` would show; it needs a cluster, so a template of ours includes the notes."""
+    chart = tmp_path / "vipalived"
+    if not chart.exists():
+        shutil.copytree(CHART, chart)
+        body = 'kind: Notes\ntext: {{ include (print .Template.BasePath "/NOTES.txt") . | quote }}\n'
+        (chart / "templates" / "notes.yaml").write_text(body)
+    [found] = [o for o in template(helm, values, tmp_path, chart=chart).objects if o["kind"] == "Notes"]
+    return str(found["text"])
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.severity == "warning"])
+def test_each_warning_is_shown_by_helm(helm: Path, tmp_path: Path, name: str) -> None:
+    case = CASES[name]
+    warned = f"- {case.path}: {case.said.partition(', found ')[0]}\n  hint: "
+    assert warned in notes(helm, case.broken, tmp_path)
+    assert warned not in notes(helm, case.kept, tmp_path)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_each_documented_example_is_rendered(helm: Path, tmp_path: Path, name: str) -> None:
+    assert same(ours(EXAMPLES[name][0], "rel"), template(helm, EXAMPLES[name][0], tmp_path).objects)
+
+
+def test_helm_finds_nothing_to_complain_about(helm: Path) -> None:
+    done = subprocess.run(
+        [str(helm), "lint", "--strict", str(CHART)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_chart_is_a_dependency_of_another(helm: Path, tmp_path: Path) -> None:
+    umbrella = tmp_path / "umbrella"
+    shutil.copytree(CHART, umbrella / "charts" / "vipalived")
+    (umbrella / "Chart.yaml").write_text(
+        "{apiVersion: v2, name: umbrella, version: 0.1.0, dependencies: [{name: vipalived, version: '*'}]}"
+    )
+    values = "{global: {imageRegistry: example}, vipalived: {namespace: elsewhere}}"
+    rendered = template(helm, values, tmp_path, chart=umbrella)
+    assert same(ours("{namespace: elsewhere}", "rel"), rendered.objects)
+
+
+@quick
+@given(layer=valid_layers())
+def test_our_text_is_read_by_kubernetes_as_what_it_means(
+    helm: Path, tmp_path_factory: pytest.TempPathFactory, layer: Layer
+) -> None:
+    # kubectl and Helm read YAML with the same library; a chart that hands its values on shows what it reads.
+    chart = tmp_path_factory.getbasetemp() / "reader"
+    (chart / "templates").mkdir(parents=True, exist_ok=True)
+    (chart / "Chart.yaml").write_text("{apiVersion: v2, name: reader, version: 0.1.0}")
+    (chart / "templates" / "all.yaml").write_text(
+        "kind: Read\nread: {{ omit .Values `global` | toJson | quote }}"
+    )
+    found = ours(values_text(layer), "rel")
+    documents = re.split(r"(?m)^---\n", to_yaml(found))[1:]
+    assert len(documents) == len(found)
+    rendered = template(helm, documents[0], chart, chart=chart)
+    assert same(found[0], yaml.load(rendered.objects[0]["read"], Loader))

@@ -1,0 +1,313 @@
+"""What Kubernetes gets: valid by its schemas, as 0.2.3 had it where that is immutable, and nothing slipped in."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.strategies import Layer, valid_layers
+from vipalived.errors import InvalidSettings
+from vipalived.render import keepalived
+from vipalived.render.manifests import DAEMONSET_SCRIPT, STATIC_SCRIPT, manifests, to_yaml
+from vipalived.settings import load
+from vipalived.settings.values import Loader
+
+quick = settings(
+    deadline=None, derandomize=bool(os.environ.get("CI")), suppress_health_check=list(HealthCheck)
+)
+Object = dict[str, Any]
+
+
+def render(text: str = "{}", release: str = "vipalived") -> list[Object]:
+    return manifests(load([yaml.safe_load(text)]).settings, release)
+
+
+def versions() -> list[str]:
+    """Every version of Kubernetes whose schemas the validator ships, from 1.19 on."""
+    shipped = (Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema").iterdir()
+    found = {
+        tuple(map(int, path.name.removeprefix("v").split(".")[:2]))
+        for path in shipped
+        if path.name[:2] == "v1"
+    }
+    return [f"1.{minor}" for major, minor in sorted(found) if minor >= 19]
+
+
+def test_the_schemas_reach_from_the_oldest_shipped_to_the_newest() -> None:
+    assert len(versions()) >= 10
+
+
+EVERYTHING = """\
+keepalived: {vrrpInstance: {virtualIpAddresses: ['2001:db8::9/64'], trackInterface: [eth1]}}
+nodes: {cp-1: {priority: 200}}
+imagePullSecrets: [{name: registry}]
+affinity: &affinity
+  podAntiAffinity:
+    requiredDuringSchedulingIgnoredDuringExecution:
+      - {labelSelector: {matchLabels: {a: b}}, topologyKey: kubernetes.io/hostname}
+staticAffinity: *affinity
+staticNodeSelector: {kubernetes.io/os: linux}
+staticTolerations: [{operator: Exists}]
+podSecurityContext: {runAsUser: 0}
+startupProbe: {enabled: true}
+livenessProbe: {enabled: true}
+readinessProbe: {enabled: true}
+podLabels: {tier: vip}
+podAnnotations: {example.org/note: 'yes'}
+"""
+
+
+@pytest.mark.parametrize("version", versions())
+@pytest.mark.parametrize("static", [False, True])
+@pytest.mark.parametrize("values", ["{}", EVERYTHING, "updateStrategy: {type: OnDelete}"])
+def test_kubernetes_accepts_the_objects(version: str, static: bool, values: str) -> None:
+    layer = {**yaml.safe_load(values), "static": static}
+    for document in manifests(load([layer]).settings, "vipalived"):
+        kubernetes_validate.validate(document, version, strict=True)
+
+
+def test_the_validator_refuses_what_is_wrong() -> None:
+    daemon_set = render()[1]
+    daemon_set["spec"]["template"]["spec"]["hostNetwrok"] = True
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(daemon_set, versions()[-1], strict=True)
+
+
+def test_what_an_upgrade_from_0_2_3_needs_is_as_it_was() -> None:
+    config_map, daemon_set = render(release="ha")
+    labels = {
+        "helm.sh/chart": "vipalived-0.3.0",
+        "app.kubernetes.io/name": "vipalived",
+        "app.kubernetes.io/instance": "ha",
+        "app.kubernetes.io/version": "3.22",
+        "app.kubernetes.io/managed-by": "Helm",
+        "app.kubernetes.io/component": "control-plane",
+    }
+    assert config_map["metadata"] == {
+        "name": "ha-vipalived-config",
+        "namespace": "kube-system",
+        "labels": labels,
+    }
+    assert daemon_set["metadata"] == {"name": "ha-vipalived", "namespace": "kube-system", "labels": labels}
+    assert (config_map["apiVersion"], config_map["kind"]) == ("v1", "ConfigMap")
+    assert (daemon_set["apiVersion"], daemon_set["kind"]) == ("apps/v1", "DaemonSet")
+    selector = {"app.kubernetes.io/name": "vipalived", "app.kubernetes.io/instance": "ha"}
+    assert daemon_set["spec"]["selector"] == {"matchLabels": selector}
+    template = daemon_set["spec"]["template"]
+    assert template["metadata"]["labels"] == selector
+    assert list(template["metadata"]["annotations"]) == ["checksum/configmap"]
+    [container] = template["spec"]["containers"]
+    assert container["name"] == "keepalived"
+    assert container["image"] == "alpine:3.22"
+    assert container["imagePullPolicy"] == "IfNotPresent"
+    assert container["command"][:2] == ["/bin/sh", "-c"]
+    assert container["volumeMounts"] == [{"name": "config", "mountPath": "/etc/keepalived"}]
+    assert template["spec"]["volumes"] == [{"name": "config", "configMap": {"name": "ha-vipalived-config"}}]
+    assert list(config_map["data"]) == ["keepalived.conf"]
+    assert template["spec"]["hostNetwork"] is True
+    assert template["spec"]["priorityClassName"] == "system-node-critical"
+    assert template["spec"]["nodeSelector"] == {"node-role.kubernetes.io/control-plane": "true"}
+    assert daemon_set["spec"]["updateStrategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxUnavailable": 1},
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "release", "name"),
+    [
+        ("{}", "vipalived", "vipalived"),
+        ("{}", "my-vipalived", "my-vipalived"),
+        ("{}", "ha", "ha-vipalived"),
+        ("{nameOverride: vip}", "ha", "ha-vip"),
+        ("{nameOverride: vip}", "vip-2", "vip-2"),
+        ("{fullnameOverride: other}", "ha", "other"),
+        ("{nameOverride: " + "n" * 9 + "-" + "m" * 40 + "}", "r" * 53, "r" * 53 + "-" + "n" * 9),
+    ],
+)
+def test_names_follow_helms_convention(values: str, release: str, name: str) -> None:
+    config_map, daemon_set = render(values, release)
+    assert daemon_set["metadata"]["name"] == name
+    assert config_map["metadata"]["name"] == f"{name}-config"
+
+
+@pytest.mark.parametrize("release", ["", "A", "a_b", "-a", "a" * 54, "a\n", "a/b"])
+def test_a_release_name_that_helm_refuses_is_refused(release: str) -> None:
+    with pytest.raises(InvalidSettings, match="release name"):
+        render(release=release)
+
+
+def checksum(values: str) -> str:
+    return str(render(values)[1]["spec"]["template"]["metadata"]["annotations"]["checksum/configmap"])
+
+
+def test_pods_roll_when_the_configuration_changes_and_only_then() -> None:
+    config_map, _ = render()
+    assert checksum("{}") == hashlib.sha256(config_map["data"]["keepalived.conf"].encode()).hexdigest()
+    assert checksum("{keepalived: {vrrpInstance: {priority: 101}}}") != checksum("{}")
+    assert checksum("{nodes: {a: {priority: 101}}}") != checksum("{}")
+    for values in (
+        "{podLabels: {a: b}}",
+        "{podAnnotations: {a: b}}",
+        "{image: {tag: '9'}}",
+        "{nodes: {a: {}}}",
+    ):
+        assert checksum(values) == checksum("{}")
+
+
+def test_a_static_pod_needs_no_api_object() -> None:
+    [pod] = render("{static: true}", "ha")
+    assert (pod["apiVersion"], pod["kind"]) == ("v1", "Pod")
+    assert pod["metadata"]["name"] == "ha-vipalived"
+    assert pod["spec"]["volumes"] == [{"name": "config", "emptyDir": {}}]
+    assert pod["spec"]["automountServiceAccountToken"] is False
+    assert not {"serviceAccountName", "nodeSelector", "tolerations", "affinity"} & set(pod["spec"])
+    [container] = pod["spec"]["containers"]
+    assert container["env"][1] == {"name": "KEEPALIVED_CONF", "value": keepalived.render(load().settings)}
+    assert "valueFrom" not in container["env"][1]
+    assert "configMap" not in str(pod)
+    assert "secret" not in str(pod).lower()
+
+
+def test_a_static_pod_has_the_scheduling_of_its_own_values() -> None:
+    [pod] = render(
+        "{static: true, staticNodeSelector: {a: b}, staticTolerations: [{operator: Exists}], staticAffinity: {c: {}},"
+        " podLabels: {d: e}, podAnnotations: {f: g}}"
+    )
+    assert pod["spec"]["nodeSelector"] == {"a": "b"}
+    assert pod["spec"]["tolerations"] == [{"operator": "Exists"}]
+    assert pod["spec"]["affinity"] == {"c": {}}
+    assert pod["metadata"]["labels"]["d"] == "e"
+    assert pod["metadata"]["annotations"] == {"f": "g"}
+
+
+def texts(value: Any) -> list[str]:
+    """Every text inside, keys too."""
+    if isinstance(value, dict):
+        return [text for key, inner in value.items() for text in (key, *texts(inner))]
+    if isinstance(value, list):
+        return [text for inner in value for text in texts(inner)]
+    return [value] if isinstance(value, str) else []
+
+
+@quick
+@given(layer=valid_layers(), release=st.sampled_from(["a", "vipalived"]))
+def test_nothing_in_the_values_reaches_the_script_or_another_object(layer: Layer, release: str) -> None:
+    chosen = load([layer]).settings
+    found = manifests(chosen, release)
+    assert [document["kind"] for document in found] == (
+        ["Pod"] if chosen.static else ["ConfigMap", "DaemonSet"]
+    )
+    spec = found[-1]["spec"] if chosen.static else found[-1]["spec"]["template"]["spec"]
+    [container] = spec["containers"]
+    assert container["command"] == ["/bin/sh", "-c", STATIC_SCRIPT if chosen.static else DAEMONSET_SCRIPT]
+    assert list(yaml.load_all(to_yaml(found), Loader)) == found
+
+
+HOSTILE = [
+    *(
+        "\n",
+        "x\ny",
+        "}",
+        "{",
+        '"',
+        "'",
+        "#x",
+        "!x",
+        "@x",
+        "$x",
+        "$(reboot)",
+        "`reboot`",
+        "; reboot",
+        "a\\",
+        "{{ .Values }}",
+    ),
+    *(
+        "{{",
+        "- x",
+        "x: y",
+        "&a",
+        "*a",
+        "|",
+        ">",
+        "%x",
+        "\t",
+        "\u00e9",
+        "\u202e",
+        "\u2028",
+        "x" * 5000,
+        "\x00",
+        "\x1b[0m",
+    ),
+    *(" x", "x ", "include /etc/passwd", ""),
+]
+# Every text of the model, and those that Kubernetes' own objects may hold; "*" stands for a key.
+PLACES = """
+namespace nameOverride fullnameOverride priorityClassName image.repository image.tag image.pullPolicy
+keepalived.routerId keepalived.vrrpInstance.name keepalived.vrrpInstance.state keepalived.vrrpInstance.interface
+keepalived.vrrpInstance.trackInterface.[] keepalived.vrrpInstance.authentication.authType
+keepalived.vrrpInstance.authentication.authPass keepalived.vrrpInstance.virtualIpAddress
+keepalived.vrrpInstance.virtualIpAddresses.[] keepalived.vrrpInstance.unicastSourceAddress
+keepalived.vrrpInstance.unicastPeers.[] keepalived.vrrpInstance.advertInt
+nodes.* nodes.a.state nodes.a.interface nodes.a.unicastSourceAddress updateStrategy.type nodeSelector.* nodeSelector.a
+staticNodeSelector.a podLabels.* podLabels.a podAnnotations.* podAnnotations.a livenessProbe.exec.command.[]
+startupProbe.exec.command.[] readinessProbe.exec.command.[] affinity.* affinity.a tolerations.[].a resources.a
+securityContext.a podSecurityContext.a imagePullSecrets.[].name staticTolerations.[].a staticAffinity.a
+"""
+
+
+def put(place: str, text: str) -> Layer:
+    """A values file with the text in that place."""
+    value: Any = text
+    for step in reversed(place.split(".")):
+        inner = {} if place == "nodes.*" else "x"
+        value = {text: inner} if step == "*" else [value] if step == "[]" else {step: value}
+    assert isinstance(value, dict)
+    return value
+
+
+def configuration_of(found: list[Object]) -> str:
+    """keepalived.conf, wherever the objects hold it."""
+    [text] = [text for document in found for text in texts(document) if text.startswith("global_defs")]
+    return text
+
+
+@pytest.mark.parametrize("place", PLACES.split())
+@pytest.mark.parametrize("static", [False, True])
+def test_hostile_text_is_refused_or_stays_where_it_was_put(place: str, static: bool) -> None:
+    plain = manifests(load([{"static": static, "keepalived": {"vrrpVersion": 2}}]).settings, "vipalived")
+    for text in HOSTILE:
+        layer = put(place, text) | {"static": static, "keepalived": {"vrrpVersion": 2}}
+        layer["keepalived"] |= put(place, text).get("keepalived", {})
+        try:
+            found = manifests(load([layer]).settings, "vipalived")
+        except InvalidSettings:
+            continue
+        written = list(yaml.load_all(to_yaml(found), Loader))
+        assert written == found, (place, text)
+        configuration, before = configuration_of(found), configuration_of(plain)
+        if place.startswith(("keepalived", "nodes")):
+            # Whatever was let through stands alone on one line, and changes no other.
+            assert configuration.count("\n") - before.count("\n") in (0, *([1] if place == "nodes.*" else []))
+            changed = set(configuration.splitlines()) - set(before.splitlines())
+            assert {line.split()[-1] for line in changed} <= {text}, (place, text)
+        else:
+            assert configuration == before
+        spec = found[-1]["spec"] if static else found[-1]["spec"]["template"]["spec"]
+        assert spec["containers"][0]["command"][2] == (STATIC_SCRIPT if static else DAEMONSET_SCRIPT)
+
+
+def test_any_text_of_an_object_comes_out_as_it_went_in() -> None:
+    for text in HOSTILE:
+        annotated = render(yaml.safe_dump({"podAnnotations": {"a": text}, "tolerations": [{"key": text}]}))
+        template = next(iter(yaml.load_all(to_yaml(annotated[1:]), Loader)))["spec"]["template"]
+        assert template["metadata"]["annotations"]["a"] == text
+        assert template["spec"]["tolerations"] == [{"key": text}]
