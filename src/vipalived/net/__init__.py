@@ -1,0 +1,1 @@
+"""Linux: raw sockets, addresses and links. No decision is taken here."""

@@ -1,0 +1,79 @@
+"""Classic BPF programs: what the kernel must not wake this process for.
+
+A filter saves time, it is no check: packets that came before it was attached are still delivered.
+"""
+
+from __future__ import annotations
+
+import array
+import socket
+import struct
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final
+
+Instruction = tuple[int, int, int, int]
+"""Operation, how many to skip when true, when false, operand."""
+
+_SO_ATTACH_FILTER: Final = 26
+_LOAD_WORD, _LOAD_BYTE, _LOAD_BYTE_INDEXED = 0x20, 0x30, 0x50
+_INDEX_IPV4_HEADER = 0xB1
+_EQUAL, _RETURN = 0x15, 0x06
+_ACCEPT: Instruction = (_RETURN, 0, 0, 0xFFFF)
+_REJECT: Instruction = (_RETURN, 0, 0, 0)
+
+_VRID = 1
+_AH_BYTES = 24
+_ARP_SENDER = 14 + 14
+_NEXT_HEADER, _ICMPV6 = 14 + 6, 58
+_ICMPV6_TYPE, _NEIGHBOUR_ADVERTISEMENT = 14 + 40, 136
+_NA_TARGET = 14 + 40 + 8
+
+
+def vrid_ipv4(vrid: int, *, ah: bool = False) -> list[Instruction]:
+    """For a raw IPv4 socket, which sees the IP header: only this virtual router's advertisements."""
+    return [
+        (_INDEX_IPV4_HEADER, 0, 0, 0),
+        (_LOAD_BYTE_INDEXED, 0, 0, _VRID + (_AH_BYTES if ah else 0)),
+        (_EQUAL, 0, 1, vrid),
+        _ACCEPT,
+        _REJECT,
+    ]
+
+
+def vrid_ipv6(vrid: int) -> list[Instruction]:
+    """For a raw IPv6 socket, which sees the payload: only this virtual router's advertisements."""
+    return [(_LOAD_BYTE, 0, 0, _VRID), (_EQUAL, 0, 1, vrid), _ACCEPT, _REJECT]
+
+
+def arp_from(addresses: Iterable[IPv4Address]) -> list[Instruction]:
+    """For a packet socket bound to ARP: only what one of these addresses is the sender of."""
+    program: list[Instruction] = [(_LOAD_WORD, 0, 0, _ARP_SENDER)]
+    for address in addresses:
+        program += [(_EQUAL, 0, 1, int(address)), _ACCEPT]
+    return [*program, _REJECT]
+
+
+def na_for(addresses: Iterable[IPv6Address]) -> list[Instruction]:
+    """For a packet socket bound to IPv6: only neighbour advertisements for one of these addresses."""
+    program: list[Instruction] = [
+        (_LOAD_BYTE, 0, 0, _NEXT_HEADER),
+        (_EQUAL, 1, 0, _ICMPV6),
+        _REJECT,
+        (_LOAD_BYTE, 0, 0, _ICMPV6_TYPE),
+        (_EQUAL, 1, 0, _NEIGHBOUR_ADVERTISEMENT),
+        _REJECT,
+    ]
+    for address in addresses:
+        # Each word that differs skips to the next address: jumps stay short however many there are.
+        for index, word in enumerate(struct.unpack(">4L", address.packed)):
+            program += [(_LOAD_WORD, 0, 0, _NA_TARGET + 4 * index), (_EQUAL, 0, 7 - 2 * index, word)]
+        program.append(_ACCEPT)
+    return [*program, _REJECT]
+
+
+def attach(sock: socket.socket, program: Sequence[Instruction]) -> None:
+    """Make `program` the socket's filter."""
+    code = array.array("B", b"".join(struct.pack("HBBI", *instruction) for instruction in program))
+    address, _ = code.buffer_info()
+    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HL", len(program), address))
