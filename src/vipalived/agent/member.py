@@ -1,0 +1,163 @@
+"""One address family of the virtual router: the state machine's actions carried out, packets made events."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
+
+from vipalived.agent.plan import MemberPlan
+from vipalived.net.kernel import Kernel
+from vipalived.net.segment import Segment
+from vipalived.net.wire import Wire
+from vipalived.vrrp import packet
+from vipalived.vrrp.frames import Claim
+from vipalived.vrrp.model import AddAddresses, Advert, Announce, Config, RemoveAddresses, SendAdvert
+from vipalived.vrrp.packet import Advertisement, AuthType, Discard, IPAddress
+
+Trouble = Callable[[str, str], None]
+"""Tells of what went wrong: what it is about, and the sentence."""
+
+
+class Member:
+    """The sockets are there between `open` and `close`; without them sending is in vain and no error."""
+
+    def __init__(self, plan: MemberPlan, kernel: Kernel, trouble: Trouble) -> None:
+        self._kernel, self._trouble = kernel, trouble
+        self.discards: Counter[Discard] = Counter()
+        self.source: IPAddress | None = None
+        self.wire: Wire | None = None
+        self.segment: Segment | None = None
+        self._index = 0
+        self._identification = 0
+        self._sequence = 0
+        self.use(plan)
+
+    def use(self, plan: MemberPlan) -> None:
+        """The plan from now on."""
+        self.plan = plan
+        self._with_prefix = {address.ip: address for address in plan.addresses}
+        if self.segment is not None:
+            self.segment.watch(plan.vips)
+        self._apply()
+
+    def speak_from(self, source: IPAddress | None) -> None:
+        """The source address from now on."""
+        self.source = source
+        self._apply()
+
+    def _apply(self) -> None:
+        # Never sent: without a source address the state machine is told that there is no link.
+        nobody: IPAddress = IPv4Address(0) if self.plan.family == 4 else IPv6Address(0)
+        self.config: Config = self.plan.config(self.source or nobody)
+        self._policy = self.plan.policy(self.source or nobody)
+
+    def open(self, interface: str, index: int) -> None:
+        """Sockets on an interface; raises OSError."""
+        ah = self.plan.auth is not None and self.plan.auth.type is AuthType.AH
+        self._index = index
+        self.wire = Wire(interface, index, self.plan.vrid, self.plan.family, ah=ah)
+        self.segment = Segment(interface, self.plan.vips)
+
+    def close(self) -> None:
+        """The interface is gone."""
+        for one in (self.wire, self.segment):
+            if one is not None:
+                one.close()
+        self.wire = self.segment = None
+
+    def adverts(self) -> Iterator[tuple[Advert, float]]:
+        """The advertisements that have come and pass every check, with the time when they came."""
+        for received in self.wire.receive() if self.wire else ():
+            content = received.content
+            if not isinstance(content, Discard):
+                accepted = packet.decode(content, replace(self._policy, sequence=self._sequence))
+                if not isinstance(accepted, Discard):
+                    self._sequence = max(self._sequence, accepted.sequence)
+                    advert = accepted.advertisement
+                    yield Advert(advert.priority, advert.interval, accepted.source), received.arrived
+                    continue
+                self._refused(accepted, str(content.source))
+            else:
+                self._refused(content, "somebody")
+
+    def _refused(self, reason: Discard, source: str) -> None:
+        self.discards[reason] += 1
+        if reason is not Discard.OWN_SOURCE:
+            self._trouble(f"discard {reason}", f"refused a packet from {source}: {reason}")
+
+    def claims(self) -> Iterator[Claim]:
+        """What other hosts say about our addresses."""
+        if self.segment is not None:
+            yield from self.segment.claims()
+
+    def carry_out(self, action: SendAdvert | AddAddresses | RemoveAddresses | Announce) -> None:
+        """Does it; what cannot be done is told, and does not keep the rest from being done."""
+        match action:
+            case SendAdvert():
+                self._send(action.priority)
+            case AddAddresses():
+                for address in action.addresses:
+                    self._put(address, action.lease)
+            case RemoveAddresses():
+                for address in action.addresses:
+                    self._take_off(address)
+            case Announce() if self.segment is not None:
+                with self._telling("announce its addresses"):
+                    self.segment.announce(action.addresses, action.rounds)
+            case _:
+                pass
+
+    def _send(self, priority: int) -> None:
+        if self.wire is None or self.source is None:
+            return
+        plan, source = self.plan, self.source
+        advertisement = Advertisement(
+            version=plan.version,
+            vrid=plan.vrid,
+            priority=priority,
+            interval=plan.interval,
+            addresses=plan.vips,
+        )
+        group: IPAddress = packet.GROUP_V4 if plan.family == 4 else packet.GROUP_V6
+        for destination in sorted(self._policy.peers) if plan.peers else (group,):
+            with self._telling(f"advertise to {destination}"):
+                self.wire.send(self._packet(advertisement, source, destination), source, destination)
+
+    def _packet(self, advertisement: Advertisement, source: IPAddress, destination: IPAddress) -> bytes:
+        if not (isinstance(source, IPv4Address) and isinstance(destination, IPv4Address)):
+            return packet.encode(advertisement, source, destination)
+        self._sequence += 1
+        self._identification = self._identification % 0xFFFF + 1
+        return packet.encode_ipv4(
+            advertisement,
+            source,
+            destination,
+            auth=self.plan.auth,
+            identification=self._identification,
+            sequence=self._sequence,
+        )
+
+    def _put(self, address: IPAddress, lease: float) -> None:
+        with self._telling(f"add {address}"):
+            self._kernel.add(self._index, self._with_prefix[address], lease)
+
+    def _take_off(self, address: IPAddress) -> None:
+        # A reload has taken it out of the plan by now: look for it with any prefix.
+        with self._telling(f"remove {address}"):
+            known = self._with_prefix.get(address)
+            if known is not None:
+                self._kernel.remove(self._index, known)
+                return
+            for found in self._kernel.view().on(self._index):
+                if found.ip == address:
+                    self._kernel.remove(self._index, found)
+
+    @contextmanager
+    def _telling(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._trouble(doing, f"cannot {doing}: {error.strerror or error}")

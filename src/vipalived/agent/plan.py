@@ -1,0 +1,129 @@
+"""What the engine needs of the settings, as plain values: they cross a process boundary, settings do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vipalived.net.rtnetlink import Interface
+from vipalived.vrrp.model import Config, Garp
+from vipalived.vrrp.packet import Auth, AuthType, IPAddress, Policy
+from vipalived.vrrp.timers import Version
+
+if TYPE_CHECKING:
+    from vipalived.settings import Settings, VirtualRouter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberPlan:
+    """One virtual router and address family. `source` is None for the interface's primary address."""
+
+    family: int
+    vrid: int
+    version: Version
+    priority: int
+    interval: float
+    preempt: bool
+    addresses: tuple[Interface, ...]
+    garp: Garp
+    auth: Auth | None = None
+    peers: frozenset[IPAddress] = frozenset()
+    source: IPAddress | None = None
+
+    @property
+    def vips(self) -> tuple[IPAddress, ...]:
+        """The addresses without their prefixes, in the order of the advertisement."""
+        return tuple(address.ip for address in self.addresses)
+
+    def config(self, source: IPAddress) -> Config:
+        """For the state machine."""
+        return Config(
+            vrid=self.vrid,
+            priority=self.priority,
+            source=source,
+            addresses=self.vips,
+            version=self.version,
+            interval=self.interval,
+            preempt=self.preempt,
+            garp=self.garp,
+        )
+
+    def policy(self, source: IPAddress) -> Policy:
+        """For the receive checks."""
+        return Policy(
+            version=self.version,
+            vrid=self.vrid,
+            source=source,
+            interval=self.interval,
+            auth=self.auth,
+            peers=self.peers - {source},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A node's virtual router on an interface; `tracked` are further interfaces that must be up."""
+
+    interface: str
+    tracked: tuple[str, ...]
+    members: tuple[MemberPlan, ...]
+
+    @property
+    def vrid(self) -> int:
+        """The same for all members."""
+        return self.members[0].vrid
+
+    @property
+    def vips(self) -> frozenset[IPAddress]:
+        """Every VIP of every member."""
+        return frozenset(vip for member in self.members for vip in member.vips)
+
+    def succeeds(self, other: Plan) -> bool:
+        """Whether a running engine can change from `other` to this without giving anything away."""
+        return self._identity() == other._identity()
+
+    def _identity(self) -> object:
+        return self.interface, [
+            (member.family, member.vrid, member.version, _kind(member.auth), bool(member.peers))
+            for member in self.members
+        ]
+
+
+def _kind(auth: Auth | None) -> AuthType | None:
+    return auth.type if auth is not None else None
+
+
+def plan(settings: Settings, node: str) -> Plan:
+    """What the node called `node` runs."""
+    own, instance = settings.node(node), settings.keepalived.vrrp_instance
+    tracked = dict.fromkeys(name for name in instance.track_interface if name != own.interface)
+    members = tuple(_member(settings, node, router) for router in settings.virtual_routers())
+    return Plan(own.interface, tuple(tracked), members)
+
+
+def _member(settings: Settings, node: str, router: VirtualRouter) -> MemberPlan:
+    from vipalived.settings.addresses import parse_address
+
+    own, instance, garp = settings.node(node), settings.keepalived.vrrp_instance, settings.keepalived.garp
+    version, authentication = settings.keepalived.vrrp_version, instance.authentication
+    peers = frozenset(map(parse_address, instance.unicast_peers))
+    source = parse_address(own.unicast_source_address) if own.unicast_source_address else None
+    auth = Auth(AuthType(authentication.auth_type), authentication.auth_pass.encode())
+    return MemberPlan(
+        family=router.family,
+        vrid=instance.virtual_router_id,
+        version=version,
+        priority=own.priority,
+        interval=float(instance.advert_int),
+        preempt=not own.nopreempt,
+        addresses=router.addresses,
+        garp=Garp(
+            repeat=garp.master_repeat,
+            delay=float(garp.master_delay),
+            refresh=float(garp.master_refresh),
+            refresh_repeat=garp.master_refresh_repeat,
+        ),
+        auth=auth if version == 2 and auth.password else None,
+        peers=frozenset(peer for peer in peers if peer.version == router.family),
+        source=source if source and source.version == router.family else None,
+    )

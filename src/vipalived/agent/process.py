@@ -1,0 +1,105 @@
+"""What the process asks of the kernel for itself: permissions, promptness, and to be the only one."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from ipaddress import ip_interface
+from typing import Final
+
+from vipalived.errors import MissingRequirement, PermissionMissing
+from vipalived.net.kernel import Kernel
+
+_RT_PRIORITY: Final = 50
+_MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
+_HINT = "run it as root, or in a container with the capabilities NET_ADMIN and NET_RAW added"
+
+
+def require_permissions() -> None:
+    """Raises PermissionMissing that names every capability which is missing."""
+    missing = list(_missing())
+    if missing:
+        raise PermissionMissing(f"the kernel refuses {' and '.join(missing)}", hint=_HINT)
+
+
+def _missing() -> Iterator[str]:
+    kernel = Kernel()
+    try:
+        # There is no interface 0: whoever may change addresses is told so, others are refused before.
+        kernel.remove(0, ip_interface("198.18.0.0/32"))
+    except PermissionError:
+        yield "changing addresses (NET_ADMIN)"
+    finally:
+        kernel.close()
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_RAW, 112).close()
+    except PermissionError:
+        yield "raw sockets (NET_RAW)"
+
+
+def be_prompt() -> str | None:
+    """Asks for real-time scheduling and locked memory; what was refused, as a sentence, if anything was."""
+    refused = []
+    try:
+        # Children, which read settings, must not inherit it.
+        policy = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
+        os.sched_setscheduler(0, policy, os.sched_param(_RT_PRIORITY))
+    except OSError:
+        refused.append("real-time scheduling (SYS_NICE)")
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT):
+        refused.append("locked memory (IPC_LOCK)")
+    return f"running without {' and '.join(refused)}: a busy machine may delay it" if refused else None
+
+
+def settle() -> None:
+    """The start is over: what it made stays, and need not be looked through again for garbage."""
+    gc.collect()
+    gc.freeze()
+
+
+class Place:
+    """The right to be a virtual router on an interface; the kernel gives it back when the process ends.
+
+    An abstract Unix socket belongs to the network namespace, as the interface does.
+    """
+
+    def __init__(self, interface: str, vrid: int, family: int) -> None:
+        self._name = f"\0vipalived/{interface}/{vrid}/ipv{family}"
+        self._socket: socket.socket | None = None
+
+    def take(self) -> socket.socket | None:
+        """None when it is ours now; else a connection that ends when the one before us does."""
+        taken = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            taken.bind(self._name)
+            taken.listen(8)
+        except OSError:
+            taken.close()
+            return self._predecessor()
+        self._socket = taken
+        return None
+
+    def _predecessor(self) -> socket.socket | None:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.connect(self._name)
+        except ConnectionRefusedError:
+            connection.close()
+            return self.take()
+        except OSError as error:
+            connection.close()
+            raise MissingRequirement(f"cannot wait for another instance: {error.strerror}") from error
+        connection.setblocking(False)
+        return connection
+
+    def leave(self) -> None:
+        """Gives it back."""
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.close()
+            self._socket = None

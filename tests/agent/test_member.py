@@ -1,0 +1,183 @@
+"""One address family, with sockets that remember what was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from ipaddress import IPv4Address, ip_address, ip_interface
+
+import pytest
+
+from vipalived.agent.member import Member
+from vipalived.agent.plan import MemberPlan
+from vipalived.net.rtnetlink import AddressChange, Interface, View
+from vipalived.net.wire import Received
+from vipalived.vrrp.model import AddAddresses, Advert, Announce, Garp, RemoveAddresses, SendAdvert
+from vipalived.vrrp.packet import Auth, AuthType, Discard, IPAddress, open_ipv4
+
+SOURCE, PEER = IPv4Address("198.18.0.1"), IPv4Address("198.18.0.2")
+VIP = ip_address("198.18.0.100")
+PLAN = MemberPlan(
+    family=4,
+    vrid=51,
+    version=2,
+    priority=100,
+    interval=1.0,
+    preempt=False,
+    addresses=(ip_interface("198.18.0.100/24"),),
+    garp=Garp(),
+)
+AH = replace(PLAN, auth=Auth(AuthType.AH, b"s3cret"))
+# Captured from keepalived at 198.18.0.1: its first advertisement with AH and the password "s3cret".
+FIRST_AH = bytes.fromhex(
+    "45c0004000010000ff3314a4c6120001e000001270040000c612000100000001bb823f0eb4a538b9694cf8e1"
+    "213364010201b253c61200640000000000000000"
+)
+
+
+class Kernel:
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, ...]] = []
+        self.on_the_interface: list[Interface] = []
+
+    def add(self, index: int, address: Interface, lease: float) -> None:
+        self.asked.append(("add", index, str(address), lease))
+
+    def remove(self, index: int, address: Interface) -> bool:
+        self.asked.append(("remove", index, str(address)))
+        return True
+
+    def view(self) -> View:
+        found = View({}, {})
+        for address in self.on_the_interface:
+            found.apply(AddressChange(True, 7, address, 0))
+        return found
+
+
+class Wire:
+    def __init__(self) -> None:
+        self.sent: list[tuple[bytes, IPAddress]] = []
+        self.waiting: list[bytes] = []
+        self.broken = False
+
+    def send(self, packet: bytes, _source: IPAddress, destination: IPAddress) -> None:
+        if self.broken:
+            raise OSError(101, "Network is unreachable")
+        self.sent.append((packet, destination))
+
+    def receive(self) -> Iterator[Received]:
+        for packet in self.waiting:
+            yield Received(open_ipv4(packet), 5.0)
+        self.waiting.clear()
+
+
+class Segment:
+    def __init__(self) -> None:
+        self.announced: list[tuple[Sequence[IPAddress], int]] = []
+        self.watched: Sequence[IPAddress] = ()
+
+    def announce(self, addresses: Sequence[IPAddress], rounds: int) -> None:
+        self.announced.append((addresses, rounds))
+
+    def watch(self, addresses: Sequence[IPAddress]) -> None:
+        self.watched = addresses
+
+
+class Stand:
+    """A member at 198.18.0.1 on interface 7, with all that is around it."""
+
+    def __init__(self, plan: MemberPlan = PLAN) -> None:
+        self.kernel, self.wire, self.segment = Kernel(), Wire(), Segment()
+        self.troubles: list[str] = []
+        self.member = Member(plan, self.kernel, lambda _about, what: self.troubles.append(what))  # type: ignore[arg-type]
+        self.member.wire, self.member.segment = self.wire, self.segment  # type: ignore[assignment]
+        self.member._index = 7
+        self.member.speak_from(SOURCE)
+
+    def hear(self, packet: bytes) -> list[tuple[Advert, float]]:
+        self.wire.waiting.append(packet)
+        return list(self.member.adverts())
+
+
+def test_addresses_are_put_on_and_taken_off_with_their_prefix() -> None:
+    stand = Stand()
+    stand.member.carry_out(AddAddresses((VIP,), 3.0))
+    stand.member.carry_out(RemoveAddresses((VIP,)))
+    assert stand.kernel.asked == [("add", 7, "198.18.0.100/24", 3.0), ("remove", 7, "198.18.0.100/24")]
+
+
+def test_an_address_that_a_reload_took_away_is_found_on_the_interface() -> None:
+    stand = Stand()
+    stand.kernel.on_the_interface = [ip_interface("198.18.0.1/24"), ip_interface("198.18.0.100/24")]
+    stand.member.use(replace(PLAN, addresses=(ip_interface("198.18.0.101/24"),)))
+    stand.member.carry_out(RemoveAddresses((VIP,)))
+    assert stand.kernel.asked == [("remove", 7, "198.18.0.100/24")]
+    assert stand.segment.watched == (ip_address("198.18.0.101"),)
+
+
+def test_an_announcement_is_for_all_addresses() -> None:
+    stand = Stand()
+    stand.member.carry_out(Announce((VIP,), 2))
+    assert stand.segment.announced == [((VIP,), 2)]
+
+
+def test_ah_is_byte_for_byte_what_keepalived_sends_and_counts_on() -> None:
+    stand = Stand(AH)
+    stand.member.carry_out(SendAdvert(100))
+    stand.member.carry_out(SendAdvert(100))
+    (first, destination), (second, _) = stand.wire.sent
+    # The kernel fills the header's checksum in.
+    assert first[:10] + first[12:] == FIRST_AH[:10] + FIRST_AH[12:]
+    assert destination == IPv4Address("224.0.0.18")
+    assert int.from_bytes(second[28:32]) == 2
+
+
+def test_who_hears_a_sequence_number_goes_on_from_it() -> None:
+    sender, stand = Stand(AH), Stand(AH)
+    for _ in range(6):
+        sender.member.carry_out(SendAdvert(100))
+    stand.member.speak_from(PEER)
+    assert [priority.priority for priority, _ in stand.hear(sender.wire.sent[-1][0])] == [100]
+    stand.member.carry_out(SendAdvert(100))
+    assert int.from_bytes(stand.wire.sent[0][0][28:32]) == 7
+    assert stand.hear(sender.wire.sent[0][0]) == []
+    assert stand.member.discards == {Discard.SEQUENCE: 1}
+
+
+def test_what_was_heard_is_an_event_with_the_time_of_its_arrival() -> None:
+    sender, stand = Stand(), Stand()
+    sender.member.carry_out(SendAdvert(0))
+    stand.member.speak_from(PEER)
+    assert stand.hear(sender.wire.sent[0][0]) == [(Advert(0, 1.0, SOURCE), 5.0)]
+
+
+def test_rubbish_is_counted_and_told() -> None:
+    stand = Stand()
+    assert stand.hear(b"rubbish") == []
+    assert stand.hear(FIRST_AH) == []  # from 198.18.0.1, which is this node
+    assert stand.member.discards == {Discard.IP_HEADER: 1, Discard.OWN_SOURCE: 1}
+    assert stand.troubles == ["refused a packet from somebody: ip-header"]
+
+
+def test_every_peer_gets_a_copy() -> None:
+    peers = frozenset({SOURCE, PEER, IPv4Address("198.18.0.3")})
+    stand = Stand(replace(PLAN, peers=peers))
+    stand.member.carry_out(SendAdvert(100))
+    assert [destination for _, destination in stand.wire.sent] == [PEER, IPv4Address("198.18.0.3")]
+
+
+def test_what_cannot_be_sent_is_told_and_the_rest_is_done() -> None:
+    stand = Stand()
+    stand.wire.broken = True
+    stand.member.carry_out(SendAdvert(100))
+    stand.member.carry_out(AddAddresses((VIP,), 3.0))
+    assert stand.troubles == ["cannot advertise to 224.0.0.18: Network is unreachable"]
+    assert len(stand.kernel.asked) == 1
+
+
+@pytest.mark.parametrize("action", [SendAdvert(100), Announce((VIP,), 1)])
+def test_without_an_interface_nothing_is_sent_and_nothing_complains(action: SendAdvert | Announce) -> None:
+    stand = Stand()
+    stand.member.wire = stand.member.segment = None
+    stand.member.carry_out(action)
+    assert stand.troubles == []
