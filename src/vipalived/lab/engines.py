@@ -1,0 +1,209 @@
+"""What can hold the VIP: how each engine is started on a node, and how it says that it is up."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
+
+from vipalived.errors import MissingRequirement
+from vipalived.lab.sandbox import python
+from vipalived.render import keepalived as our_configuration
+from vipalived.settings import Settings
+
+_SUPERUSERS_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
+_CONTAINER_CAPABILITIES = (
+    "chown,dac_override,fowner,fsetid,kill,setgid,setuid,setpcap,net_bind_service,net_raw,"
+    "sys_chroot,mknod,audit_write,setfcap"
+)
+"""What container runtimes leave to a container's root; the pod adds its own to these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """How to start a daemon: its words, and what it finds in its environment besides ours."""
+
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """A VRRP implementation that the lab can put on a node."""
+
+    @property
+    def name(self) -> str:
+        """What `--engine` calls it."""
+
+    @property
+    def baseline(self) -> bool:
+        """Whether it is only there to be compared with: its misses are shown and fail nothing."""
+
+    def version(self) -> str:
+        """The program's own version."""
+
+    def prepare(self, node: str, settings: Settings, directory: Path) -> Command:
+        """Writes what the daemon of this node reads into its own directory; returns how to start it."""
+
+    def ready(self, log: str) -> bool:
+        """Whether a daemon that has said this takes part in the election."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keepalived:
+    """A real keepalived, by default with the configuration that we render."""
+
+    program: str = "keepalived"
+    name: str = "keepalived"
+    baseline: bool = False
+
+    def configuration(self, settings: Settings, node: str) -> str:  # noqa: ARG002 - the baseline differs per node
+        """keepalived.conf."""
+        return our_configuration.render(settings)
+
+    def version(self) -> str:
+        """As `keepalived --version` says it."""
+        path = self._path()
+        if path is None:
+            hint = "install keepalived (`apt-get install keepalived`) or name one with `--keepalived PATH`"
+            raise MissingRequirement(f"`{self.program}` is not an executable program", hint=hint)
+        said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+        found = re.search(r"Keepalived v(\S+)", said.stderr + said.stdout)
+        return found[1] if found else "unknown"
+
+    def _path(self) -> str | None:
+        """Debian keeps keepalived where an ordinary user's PATH does not lead."""
+        return shutil.which(self.program) or shutil.which(self.program, path=_SUPERUSERS_PATH)
+
+    def prepare(self, node: str, settings: Settings, directory: Path) -> Command:
+        """The same start as in the pod, with files of its own and the pod's capabilities."""
+        file = directory / "keepalived.conf"
+        file.write_text(self.configuration(settings, node))
+        added = _added_capabilities(settings)
+        words = ["-n", "-l", "-D", "-P", "-f", str(file), "-i", node]
+        for option, name in (("-p", "main"), ("-r", "vrrp"), ("-c", "checkers")):
+            words += [option, str(directory / f"{name}.pid")]
+        kept = ",".join(f"+{name}" for name in dict.fromkeys((*_CONTAINER_CAPABILITIES.split(","), *added)))
+        return Command(
+            ["setpriv", f"--bounding-set=-all,{kept}", "--", self._path() or self.program, *words],
+            {"TMPDIR": str(directory)},
+        )
+
+    def ready(self, log: str) -> bool:
+        """keepalived says which state it enters."""
+        return "Entering BACKUP STATE" in log or "Entering MASTER STATE" in log
+
+
+@dataclass(frozen=True, slots=True)
+class Keepalived023(Keepalived):
+    """The same keepalived with what the 0.2.3 chart renders, to the letter."""
+
+    name: str = "keepalived-0.2.3"
+    baseline: bool = True
+
+    def configuration(self, settings: Settings, node: str) -> str:
+        """The 0.2.3 configuration; where nodes differ, each gets its own values in their place."""
+        return "\n".join(_configuration_023(settings, node)) + "\n"
+
+
+def _configuration_023(settings: Settings, node: str) -> Iterator[str]:
+    keepalived, own = settings.keepalived, settings.node(node)
+    garp, instance = keepalived.garp, keepalived.vrrp_instance
+    yield "global_defs {"
+    yield f"  router_id {keepalived.router_id}"
+    yield f"  vrrp_version {keepalived.vrrp_version}"
+    yield f"  vrrp_garp_master_delay {garp.master_delay}"
+    yield f"  vrrp_garp_master_refresh {garp.master_refresh}"
+    yield f"  vrrp_garp_master_repeat {garp.master_repeat}"
+    yield f"  vrrp_garp_master_refresh_repeat {garp.master_refresh_repeat}"
+    yield "}"
+    yield f"vrrp_instance {instance.name} {{"
+    yield f"  state {own.state}"
+    yield f"  interface {own.interface}"
+    yield f"  virtual_router_id {instance.virtual_router_id}"
+    yield f"  priority {own.priority}"
+    yield f"  advert_int {instance.advert_int:g}"
+    if instance.nopreempt:
+        yield "  nopreempt"
+    yield "  authentication {"
+    yield f"    auth_type {instance.authentication.auth_type}"
+    yield f"    auth_pass {instance.authentication.auth_pass}"
+    yield "  }"
+    yield "  virtual_ipaddress {"
+    yield f"    {instance.virtual_ip_address}"
+    yield "  }"
+    yield "}"
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """Our own engine, with the two capabilities that it needs and no more."""
+
+    name: str = "native"
+    baseline: bool = False
+
+    def version(self) -> str:
+        """Of this package."""
+        return version("vipalived")
+
+    def prepare(self, node: str, settings: Settings, directory: Path) -> Command:
+        """`vipalived agent` with the values in a file of its own."""
+        file = directory / "values.yaml"
+        values = settings.model_dump(by_alias=True, exclude={"global_"}, exclude_none=True)
+        file.write_text(json.dumps(values, indent=1))
+        words = python("-m", "vipalived", "agent", "-f", str(file), "--node", node)
+        return Command(["setpriv", "--bounding-set=-all,+net_admin,+net_raw", "--", *words])
+
+    def ready(self, log: str) -> bool:
+        """The engine says which state it enters."""
+        return "INITIALIZE -> " in log
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """Two engines on one segment: `first` on the first node that the values name, `others` on the rest."""
+
+    name: str
+    first: Engine
+    others: Engine
+    baseline: bool = False
+
+    def version(self) -> str:
+        """Of both."""
+        return f"{self.first.name} {self.first.version()}, {self.others.name} {self.others.version()}"
+
+    def prepare(self, node: str, settings: Settings, directory: Path) -> Command:
+        """As that node's engine does it."""
+        chosen = self.first if node == next(iter(settings.nodes), "node-1") else self.others
+        return chosen.prepare(node, settings, directory)
+
+    def ready(self, log: str) -> bool:
+        """As either engine says it."""
+        return self.first.ready(log) or self.others.ready(log)
+
+
+def _added_capabilities(settings: Settings) -> Iterable[str]:
+    """The capabilities that the values add to the container's."""
+    capabilities = settings.security_context.get("capabilities") or {}
+    return [str(name).lower().removeprefix("cap_") for name in capabilities.get("add") or ()]
+
+
+ENGINES = ("keepalived", "keepalived-0.2.3", "native", "native-and-keepalived", "keepalived-and-native")
+
+
+def engine(name: str, keepalived: str = "keepalived") -> Engine:
+    """The engine that `--engine` calls by this name; `keepalived` is the program that two of them run."""
+    native, theirs = Native(), Keepalived(keepalived)
+    chosen: dict[str, Engine] = {
+        "keepalived": theirs,
+        "keepalived-0.2.3": Keepalived023(keepalived),
+        "native": native,
+        "native-and-keepalived": Mixed("native-and-keepalived", native, theirs),
+        "keepalived-and-native": Mixed("keepalived-and-native", theirs, native),
+    }
+    return chosen[name]

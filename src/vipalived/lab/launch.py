@@ -1,0 +1,67 @@
+"""From the command line into the namespaces: what must be done before the lab's own process starts."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from vipalived.errors import InvalidSettings, MissingRequirement, Problem
+from vipalived.lab import sandbox
+from vipalived.lab.engines import engine
+from vipalived.lab.plan import BASE_LAYER, plan
+from vipalived.lab.run import Order
+from vipalived.settings import load
+
+_MAIN = "from vipalived.cli.main import main; main()"
+
+
+def warnings(order: Order) -> tuple[Problem, ...]:
+    """What the operator should know about the values; raises InvalidSettings where they cannot be used."""
+    return load([BASE_LAYER, order.layer]).warnings
+
+
+def launch(order: Order, json: Path | None, html: Path | None, logs: Path | None) -> int:
+    """Carries the order out inside namespaces of its own and returns the exit code.
+
+    The outputs are opened here: inside, /run is another one, and a superuser is one only of its namespace.
+    """
+    plan(order.settings(), order.nodes)
+    for name in order.engines:
+        engine(name, order.keepalived).version()
+    _require_libraries()
+    sandbox.check()
+    with ExitStack() as stack:
+        files = [_open(stack, path, os.O_WRONLY | os.O_CREAT) for path in (json, html)]
+        if logs is not None:
+            logs.mkdir(parents=True, exist_ok=True)
+        directory = _open(stack, logs, os.O_RDONLY | os.O_DIRECTORY)
+        inside = replace(order, json=files[0], html=files[1], logs=directory)
+        letter = os.memfd_create("order")
+        stack.callback(os.close, letter)
+        os.write(letter, inside.as_json().encode())
+        os.lseek(letter, 0, os.SEEK_SET)
+        descriptors = [letter, *(number for number in (*files, directory) if number is not None)]
+        return sandbox.run(sandbox.python("-c", _MAIN, "lab", "inside", str(letter)), descriptors)
+
+
+def _require_libraries() -> None:
+    for name in ("jinja2", "pyroute2", "trustme"):
+        if find_spec(name) is None:
+            hint = "install them with `pip install 'vipalived[lab]'`"
+            raise MissingRequirement(
+                f"the lab needs libraries that are not installed, `{name}` first", hint=hint
+            )
+
+
+def _open(stack: ExitStack, path: Path | None, flags: int) -> int | None:
+    if path is None:
+        return None
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except OSError as error:
+        raise InvalidSettings((Problem("", f"`{path}` cannot be written: {error.strerror}"),)) from error
+    stack.callback(os.close, descriptor)
+    return descriptor

@@ -1,0 +1,139 @@
+"""One trial from start to figures: a scenario, with an engine, in a world that is there already."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from vipalived.lab.bounds import Timing, bound
+from vipalived.lab.engines import Engine
+from vipalived.lab.kubectl import read
+from vipalived.lab.measure import (
+    Stretch,
+    disputed,
+    gaps,
+    holder_times,
+    longest,
+    milliseconds,
+    request_stretch,
+    runs,
+    stalls,
+)
+from vipalived.lab.results import Trial
+from vipalived.lab.scenarios import SCENARIOS
+from vipalived.lab.stage import Stage, TrialFailed
+from vipalived.lab.watch import HolderWatch
+from vipalived.lab.world import ROOT, World
+from vipalived.settings import Settings
+
+_STALL = 20_000_000
+"""From here on a pause between two datagrams is the client's own, not its schedule."""
+_TOO_LONG = 50_000_000
+"""A pause of the client's own that voids a trial if it touches a gap: half of the bounds' allowance."""
+
+FAILURE = "failure.txt"
+
+
+class Theatre:
+    """A world, its watch and what all trials in it share."""
+
+    def __init__(
+        self, world: World, watch: HolderWatch, settings: Settings, timing: Timing, authority: Path
+    ) -> None:
+        self.world, self.watch, self.settings, self.timing = world, watch, settings, timing
+        self.authority = authority
+
+    def play(self, scenario: str, engine: Engine, number: int) -> tuple[Trial, dict[str, str]]:
+        """Carries one trial out; returns it with the texts that tell its story, by file name.
+
+        They are the nodes' logs and configurations and, where something was wrong, FAILURE.
+        """
+        directory = ROOT / "trial"
+        directory.mkdir()
+        stage = Stage(self.world, self.watch, engine, self.settings, self.timing, directory)
+        limit = round(1000 * bound(scenario, self.timing), 1)
+        try:
+            trial = self._attempt(stage, scenario, number, limit)
+            files = stage.files()
+            if trial.missed:
+                files[FAILURE] = self._failure(stage)
+            return trial, files
+        finally:
+            stage.clear()
+            stage.close()
+            shutil.rmtree(directory)
+
+    def _attempt(self, stage: Stage, scenario: str, number: int, limit: float) -> Trial:
+        try:
+            with stage.asking(self.authority):
+                self._perform(stage, scenario, number)
+        except TrialFailed as failure:
+            return Trial(stage.engine.name, scenario, number, limit, error=failure.message)
+        return evaluate(stage, scenario, number, limit)
+
+    @staticmethod
+    def _perform(stage: Stage, scenario: str, number: int) -> None:
+        for node in stage.nodes:
+            stage.unhindered(node)
+        for node in stage.nodes:
+            stage.start(node)
+        stage.settle()
+        SCENARIOS[scenario].before(stage)
+        stage.drift(number)
+        stage.begin()
+        SCENARIOS[scenario].run(stage)
+        stage.end()
+
+    def _failure(self, stage: Stage) -> str:
+        """Addresses and logs, for a person who wants to know what went wrong."""
+        logs = (
+            f"--- {name}\n{text.rstrip()}" for name, text in stage.files().items() if name.endswith(".log")
+        )
+        return "\n".join([self.world.describe(), *logs])
+
+
+def evaluate(stage: Stage, scenario: str, number: int, limit: float) -> Trial:
+    """The figures of a stage whose scenario is over."""
+    window = Stretch(stage.began, stage.ended - stage.began)
+    datagrams = stage.record.between(window.start, window.end)
+    requests = read(stage.requests, window.start, window.end)
+    answered = runs(datagrams, window.end)
+    found = gaps(answered)
+    pauses = stalls(datagrams, _STALL)
+    doubtful = longest(disputed(found, pauses))
+    nobody, several = holder_times(
+        stage.watch.holders(window.start),
+        [sighting for sighting in stage.watch.sightings() if window.start <= sighting.at < window.end],
+        window,
+    )
+    last = next((run.node for run in reversed(answered) if run.node is not None), None)
+
+    def after_fault(moment: int) -> float:
+        return milliseconds(moment - stage.fault)
+
+    return Trial(
+        engine=stage.engine.name,
+        scenario=scenario,
+        trial=number,
+        bound_ms=limit,
+        holder=stage.holder,
+        successor=last,
+        blackout_ms=milliseconds(longest(found)),
+        gaps=[(after_fault(gap.start), milliseconds(gap.length)) for gap in found],
+        lost=sum(1 for datagram in datagrams if datagram.node is None),
+        sent=len(datagrams),
+        two_holders_ms=milliseconds(several),
+        no_holder_ms=milliseconds(nobody),
+        http_failed=sum(1 for request in requests if not request.succeeded),
+        http_sent=len(requests),
+        http_blackout_ms=milliseconds(request_stretch(requests, window.end)),
+        window_ms=(after_fault(window.start), after_fault(window.end)),
+        answered_by=[(run.node, after_fault(run.start), after_fault(run.end)) for run in answered],
+        marks=[(after_fault(moment), text) for moment, text in stage.marks],
+        stalls=[(after_fault(pause.start), milliseconds(pause.length)) for pause in pauses],
+        recovered=stage.recovered,
+        moved=limit == 0 and last != stage.holder,
+        void=f"the client itself stood still for {milliseconds(doubtful)} ms"
+        if doubtful > _TOO_LONG
+        else None,
+    )

@@ -1,0 +1,112 @@
+"""How the engines are started, and the baseline's configuration to the letter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vipalived.cli import lab as options
+from vipalived.errors import MissingRequirement
+from vipalived.lab.engines import ENGINES, engine
+from vipalived.lab.plan import BASE_LAYER
+from vipalived.lab.scenarios import SCENARIOS
+from vipalived.render import keepalived
+from vipalived.settings import load
+from vipalived.settings.values import parse_yaml
+
+CONTRACT = load([BASE_LAYER]).settings
+
+LETTER = """\
+global_defs {
+  router_id vipalived
+  vrrp_version 3
+  vrrp_garp_master_delay 5
+  vrrp_garp_master_refresh 10
+  vrrp_garp_master_repeat 5
+  vrrp_garp_master_refresh_repeat 1
+}
+vrrp_instance VI_CONTROL_PLANE {
+  state BACKUP
+  interface eth0
+  virtual_router_id 51
+  priority 100
+  advert_int 1
+  nopreempt
+  authentication {
+    auth_type PASS
+    auth_pass k8s_vip
+  }
+  virtual_ipaddress {
+    198.18.0.100/24
+  }
+}
+"""
+
+
+def test_the_baseline_is_the_configuration_of_0_2_3(tmp_path: Path) -> None:
+    engine("keepalived-0.2.3").prepare("node-1", CONTRACT, tmp_path)
+    assert (tmp_path / "keepalived.conf").read_text() == LETTER
+
+
+def test_the_engine_runs_what_we_render(tmp_path: Path) -> None:
+    engine("keepalived").prepare("node-1", CONTRACT, tmp_path)
+    assert (tmp_path / "keepalived.conf").read_text() == keepalived.render(CONTRACT)
+
+
+def test_keepalived_starts_as_in_the_pod_with_files_of_its_own(tmp_path: Path) -> None:
+    command = engine("keepalived", "/opt/keepalived").prepare("cp-1", CONTRACT, tmp_path)
+    words = list(command.argv)
+    daemon = words[words.index("--") + 1 :]
+    assert daemon == [
+        *("/opt/keepalived", "-n", "-l", "-D", "-P", "-f", f"{tmp_path}/keepalived.conf", "-i", "cp-1"),
+        *("-p", f"{tmp_path}/main.pid", "-r", f"{tmp_path}/vrrp.pid", "-c", f"{tmp_path}/checkers.pid"),
+    ]
+    assert command.env == {"TMPDIR": str(tmp_path)}
+    bounding = next(word for word in words if word.startswith("--bounding-set=-all,"))
+    assert {"+net_admin", "+net_raw", "+net_broadcast"} <= set(bounding.split("=")[1].split(","))
+    assert "+sys_admin" not in bounding
+
+
+def test_only_the_baseline_may_miss() -> None:
+    assert {name: engine(name).baseline for name in ENGINES} == {
+        "keepalived": False,
+        "keepalived-0.2.3": True,
+        "native": False,
+        "native-and-keepalived": False,
+        "keepalived-and-native": False,
+    }
+
+
+def test_native_gets_its_values_and_two_capabilities(tmp_path: Path) -> None:
+    command = engine("native").prepare("cp-1", CONTRACT, tmp_path)
+    words = list(command.argv)
+    assert words[:3] == ["setpriv", "--bounding-set=-all,+net_admin,+net_raw", "--"]
+    assert words[-5:] == ["agent", "-f", str(tmp_path / "values.yaml"), "--node", "cp-1"]
+    assert load([parse_yaml((tmp_path / "values.yaml").read_text(), "values.yaml")]).settings == CONTRACT
+
+
+def test_two_engines_on_one_segment(tmp_path: Path) -> None:
+    settings = load([BASE_LAYER, {"nodes": {"cp-1": {"priority": 200}}}]).settings
+    mixed = engine("native-and-keepalived", "/opt/keepalived")
+    assert "/opt/keepalived" not in mixed.prepare("cp-1", settings, tmp_path).argv
+    assert "/opt/keepalived" in mixed.prepare("node-1", settings, tmp_path).argv
+    assert mixed.ready("vrid=51 eth0 INITIALIZE -> BACKUP (startup)")
+    assert mixed.ready("(VI_CONTROL_PLANE) Entering BACKUP STATE (init)")
+    assert not mixed.ready("starting")
+
+
+def test_ready_is_who_takes_part_in_the_election() -> None:
+    chosen = engine("keepalived")
+    assert not chosen.ready("(VI_CONTROL_PLANE) Entering FAULT STATE")
+    assert chosen.ready("(VI_CONTROL_PLANE) Entering BACKUP STATE (init)")
+
+
+def test_a_keepalived_that_is_not_there_is_named() -> None:
+    with pytest.raises(MissingRequirement, match="`/nowhere/keepalived` is not an executable program"):
+        engine("keepalived", "/nowhere/keepalived").version()
+
+
+def test_the_options_offer_what_the_lab_has() -> None:
+    assert tuple(options.ENGINES) == tuple(ENGINES)
+    assert tuple(options.SCENARIOS) == tuple(SCENARIOS)

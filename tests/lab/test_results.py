@@ -1,0 +1,101 @@
+"""Trials, their summary and the verdict."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vipalived.lab.results import Report, Trial, percentile, summarise
+
+LAB = {
+    "nodes": ["node-1"],
+    "vip": "198.18.0.100",
+    "engines": {"keepalived": "2.2.7"},
+    "kernel": "6",
+    "values": {},
+}
+
+
+def trial(blackout: float | None = 600.0, **more: object) -> Trial:
+    fields: dict[str, object] = {"engine": "keepalived", "scenario": "stop", "trial": 1, "bound_ms": 709.4}
+    return Trial(**fields | {"blackout_ms": blackout} | more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("measured", "reason"),
+    [
+        (trial(709.4), None),
+        (trial(709.5), "710 ms without an answer, bound 709 ms"),
+        (trial(5510.0, void="the client stood still"), None),
+        (trial(None, error="no holder"), "no holder"),
+        (trial(51000.0, recovered=False), "not recovered after 51000 ms without an answer"),
+        (trial(0.0, moved=True), "the VIP moved, which nothing asked for"),
+    ],
+)
+def test_what_counts_as_missed(measured: Trial, reason: str | None) -> None:
+    assert measured.missed == reason
+
+
+def test_a_row_summarises_the_trials_that_count() -> None:
+    trials = [
+        trial(610.0),
+        trial(620.0),
+        trial(5510.0),
+        trial(9999.0, void="the client stood still"),
+        trial(None, error="no holder"),
+    ]
+    row = summarise(trials)
+    assert (row.trials, row.median_ms, row.p99_ms, row.max_ms) == (3, 620.0, 5510.0, 5510.0)
+    assert (row.missed, row.void) == (2, 1)
+
+
+def test_a_row_without_figures_has_none() -> None:
+    row = summarise([trial(None, error="no holder")])
+    assert (row.trials, row.median_ms, row.p99_ms, row.max_ms) == (0, None, None, None)
+
+
+def test_nearest_rank_percentiles() -> None:
+    hundred = [float(number) for number in range(1, 101)]
+    assert percentile(hundred, 99) == 99.0
+    assert percentile(hundred, 50) == 50.0
+    assert percentile(hundred[:20], 99) == 20.0
+    assert percentile([7.0], 99) == 7.0
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0.01, 100))
+def test_a_percentile_is_a_value_that_so_many_do_not_exceed(values: list[float], percent: float) -> None:
+    found = percentile(values, percent)
+    assert found in values
+    assert sum(value <= found for value in values) >= len(values) * percent / 100 - 1e-9
+
+
+def test_misses_are_asked_for_by_engine_and_a_gap_in_any_control_spoils_the_run() -> None:
+    report = Report(LAB)
+    report.trials += [
+        trial(),
+        trial(5510.0, engine="keepalived-0.2.3"),
+        trial(1.0, engine="keepalived-0.2.3", scenario="control", bound_ms=0.0, gaps=[(3.0, 1.0)]),
+    ]
+    assert report.misses(["keepalived"]) == []
+    assert [miss.scenario for miss in report.misses(["keepalived-0.2.3"])] == ["stop", "control"]
+    assert [spoilt.scenario for spoilt in report.spoilt()] == ["control"]
+
+
+def test_the_report_has_the_shape_that_is_promised() -> None:
+    report = Report(
+        LAB, [trial(holder="node-1", successor="node-2", gaps=[(0.5, 600.0)], lost=600, sent=1800)]
+    )
+    written = json.loads(json.dumps(report.as_json()))
+    assert set(written) == {"lab", "trials", "summary"}
+    assert set(written["trials"][0]) >= {
+        *("engine", "scenario", "trial", "from", "to", "blackout_ms", "gaps", "lost", "sent"),
+        *("two_holders_ms", "no_holder_ms", "http_failed", "http_sent", "http_blackout_ms"),
+    }
+    assert (written["trials"][0]["from"], written["trials"][0]["to"]) == ("node-1", "node-2")
+    assert written["trials"][0]["gaps"] == [[0.5, 600.0]]
+    assert set(written["summary"][0]) >= {
+        *("engine", "scenario", "trials", "median_ms", "p99_ms", "max_ms", "bound_ms"),
+    }
