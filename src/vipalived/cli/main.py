@@ -1,0 +1,110 @@
+"""The `vipalived` command: its groups, and what an error looks like and exits with."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import click
+
+from vipalived.errors import ExitCode, InvalidSettings, VipalivedError
+
+INTERRUPTED = 130
+"""What a shell expects of a command that Ctrl-C ended."""
+
+_COMMANDS = {
+    "agent": "vipalived.cli.agent",
+    "check": "vipalived.cli.values",
+    "config": "vipalived.cli.values",
+    "lab": "vipalived.cli.lab",
+    "schema": "vipalived.cli.values",
+    "static-pod": "vipalived.cli.manifests",
+    "template": "vipalived.cli.manifests",
+    "values": "vipalived.cli.values",
+}
+"""Where each command is defined: imported when it is called, so that each starts with what it needs."""
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(
+            importlib.import_module(_COMMANDS[cmd_name]), cmd_name.replace("-", "_")
+        )
+        return command
+
+
+EPILOG = """
+\b
+Examples:
+  vipalived check -f values.yaml
+  vipalived static-pod --set keepalived.vrrpInstance.virtualIpAddress=192.168.1.100/24 > vipalived.yaml
+  vipalived template -f values.yaml | kubectl apply -f -
+  vipalived lab run -f values.yaml
+\b
+Exit codes:
+  0  all is well
+  1  a check failed, or a program it needs is missing
+  2  the values or the options cannot be used
+  4  a permission is missing
+"""
+
+
+@click.group(cls=_LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("vipalived"), message="%(prog)s %(version)s")
+def cli() -> None:
+    """Keep a virtual IP in front of a Kubernetes control plane.
+
+    A values file is the one of the Helm chart. Results go to stdout, warnings and errors to stderr.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code."""
+    try:
+        code = cli.main(
+            args=None if arguments is None else list(arguments), prog_name="vipalived", standalone_mode=False
+        )
+        sys.stdout.flush()
+    except InvalidSettings as error:
+        for problem in error.problems:
+            _complain(str(problem), problem.hint)
+        return error.exit_code
+    except VipalivedError as error:
+        _complain(error.message, error.hint)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FAILED
+    except Exception:  # noqa: BLE001 - the last resort: a bug must show where it is
+        traceback.print_exc()
+        _complain("this is a bug in vipalived", "report the lines above, with the command and its values")
+        return ExitCode.BUG
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _complain(message: str, hint: str | None) -> None:
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
+    if hint:
+        click.echo(f"{click.style('  hint:', fg='cyan')} {hint}", err=True)

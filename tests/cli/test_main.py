@@ -1,0 +1,174 @@
+"""The command line as a user meets it: whole outputs, exit codes, and which stream carries what."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from vipalived.cli.main import cli, run
+from vipalived.render import chart, keepalived
+from vipalived.settings import load
+
+VIP = "keepalived.vrrpInstance.virtualIpAddress=192.168.1.100/24"
+
+
+def test_check_says_what_was_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "--set", VIP]) == 0
+    assert capsys.readouterr() == ("values are valid: 192.168.1.100/24 on virtual router 51\n", "")
+
+
+def test_every_problem_is_shown_with_its_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    code = run(
+        ["check", "--set", "keepalived.vrrpInstance.priorty=3,keepalived.vrrpVersion=4,hostNetwork=false"]
+    )
+    assert code == 2
+    assert capsys.readouterr() == (
+        "",
+        (
+            "error: keepalived.vrrpVersion: expected 2 or 3, found the number `4`\n"
+            "error: keepalived.vrrpInstance.priorty: unknown key\n"
+            "  hint: did you mean `keepalived.vrrpInstance.priority`?\n"
+            "error: hostNetwork: the VIP would live and die in the pod's own network, found false\n"
+            "  hint: remove it: `true` is the default\n"
+        ),
+    )
+
+
+def test_warnings_leave_stdout_to_the_result(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["config", "--set", "keepalived.vrrpInstance.authentication.authPass=s3cret"]) == 0
+    out, err = capsys.readouterr()
+    assert out == keepalived.render(load().settings)
+    assert err.startswith("warning: keepalived.vrrpInstance.authentication: VRRPv3 has no authentication")
+    assert "s3cret" not in err
+
+
+def test_later_files_and_set_win(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    first.write_text("keepalived: {vrrpInstance: {priority: 10, virtualRouterId: 7}}")
+    second.write_text("keepalived: {vrrpInstance: {priority: 20}}")
+    arguments = ["values", "-f", str(first), "-f", str(second), "--set", "keepalived.vrrpInstance.name=VI_1"]
+    assert run(arguments) == 0
+    instance = yaml.safe_load(capsys.readouterr().out)["keepalived"]["vrrpInstance"]
+    assert (instance["priority"], instance["virtualRouterId"], instance["name"]) == (20, 7, "VI_1")
+    assert instance["advertInt"] == 1
+
+
+def test_values_come_from_stdin(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("keepalived: {vrrpInstance: {virtualRouterId: 9}}"))
+    assert run(["check", "-f", "-"]) == 0
+    assert capsys.readouterr().out.endswith("on virtual router 9\n")
+
+
+def test_values_without_options_are_the_documented_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["values"]) == 0
+    assert capsys.readouterr().out == chart.values_yaml()
+
+
+def test_schema_is_the_charts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["additionalProperties"] is False
+
+
+def test_template_makes_the_objects_of_day_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["template", "--release-name", "my", "--namespace", "vip"]) == 0
+    objects = list(yaml.safe_load_all(capsys.readouterr().out))
+    assert [(o["kind"], o["metadata"]["name"], o["metadata"]["namespace"]) for o in objects] == [
+        ("ConfigMap", "my-vipalived-config", "vip"),
+        ("DaemonSet", "my-vipalived", "vip"),
+    ]
+
+
+def test_static_pod_is_template_with_static(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["static-pod", "--set", VIP]) == 0
+    static_pod = capsys.readouterr().out
+    assert run(["template", "--set", VIP, "--set", "static=true"]) == 0
+    assert static_pod == capsys.readouterr().out
+    (pod,) = yaml.safe_load_all(static_pod)
+    assert (pod["kind"], pod["metadata"]["name"]) == ("Pod", "vipalived")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["check", "-f", "missing.yaml"],
+            "error: `missing.yaml` cannot be read: No such file or directory\n",
+        ),
+        (["template", "--release-name", "No"], "error: release name: expected up to 53"),
+        (["nonsense"], "Error: No such command 'nonsense'."),
+        (["check", "--nonsense"], "No such option"),
+    ],
+)
+def test_unusable_input_exits_with_2(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+
+
+def test_a_file_that_is_not_text_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "values.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    assert run(["check", "-f", str(path)]) == 2
+    assert capsys.readouterr().err == f"error: `{path}` is not UTF-8 text\n"
+
+
+def test_a_bug_shows_where_it_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(**_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(cli, "main", broken)
+    assert run(["check"]) == 70
+    err = capsys.readouterr().err
+    assert "ZeroDivisionError: a bug" in err
+    assert err.endswith("  hint: report the lines above, with the command and its values\n")
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt(), click.Abort()])
+def test_an_interruption_is_no_bug(
+    interruption: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(**_: object) -> None:
+        raise interruption
+
+    monkeypatch.setattr(cli, "main", interrupted)
+    assert run(["check"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_reader_that_goes_away_is_no_bug() -> None:
+    script = f"{sys.executable} -m vipalived schema | head -c 1"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.stdout, done.stderr) == ("{", "")
+
+
+@pytest.mark.parametrize("command", ["check", "config", "lab", "schema", "static-pod", "template", "values"])
+def test_help_describes_each_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([command, "--help"]) == 0
+    assert capsys.readouterr().out.startswith(f"Usage: vipalived {command} ")
+
+
+def test_starting_loads_only_what_the_command_needs() -> None:
+    script = (
+        "import sys; from vipalived.cli.main import run; run(['template']); "
+        "heavy = {'pyroute2', 'jinja2', 'trustme', 'rich', 'vipalived.lab'} & set(sys.modules); "
+        "print(sorted(heavy), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stderr == "[]\n"

@@ -1,0 +1,205 @@
+"""Stories of one engine on one link, told by `test_native.py`: run inside namespaces of its own.
+
+Each waits for what must happen, with a deadline from the formulas: at an interval of 0.1 s and priority
+100, Master_Down_Interval is 0.36 s. `SLACK` is for a busy machine.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from ipaddress import IPv4Address
+from pathlib import Path
+
+VIP = "198.18.0.100/24"
+MASTER_DOWN = 0.361
+START = 5.0
+SLACK = 1.0
+_MAIN = "from vipalived.cli.main import main; main()"
+
+
+def shell(words: str) -> str:
+    return subprocess.run(words.split(), capture_output=True, text=True, check=True).stdout
+
+
+def held() -> bool:
+    return (
+        VIP
+        in subprocess.run(
+            ["ip", "-4", "address", "show", "v0"], capture_output=True, text=True, check=False
+        ).stdout
+    )
+
+
+def wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"waited {seconds} s in vain for {what}")
+        time.sleep(0.005)
+
+
+def link() -> None:
+    shell("ip link add v0 type veth peer name v1")
+    shell("ip link set v0 up")
+    shell("ip link set v1 up")
+    shell("ip address add 198.18.0.1/24 dev v0")
+
+
+class Agent:
+    """`vipalived agent` on v0."""
+
+    def __init__(self, place: Path, *before: str) -> None:
+        self.values, self.log = place / "values.yaml", place / "log"
+        self.values.touch()
+        settings = ("virtualIpAddress=" + VIP, "interface=v0", "advertInt=0.1")
+        words = [word for text in settings for word in ("--set", f"keepalived.vrrpInstance.{text}")]
+        command = [*before, sys.executable, "-P", "-c", _MAIN, "agent", "-f", str(self.values), *words]
+        with self.log.open("ab") as file:
+            self.process = subprocess.Popen(command, stderr=file, stdout=file)
+
+    def said(self, text: str) -> bool:
+        return text in self.log.read_text()
+
+    def until(self, text: str, seconds: float = START + MASTER_DOWN + SLACK) -> None:
+        wait(lambda: self.said(text), seconds, f"`{text}` in\n{self.log.read_text()}")
+
+    def master(self) -> Agent:
+        self.until("-> MASTER")
+        wait(held, SLACK, "the VIP")
+        return self
+
+    def end(self) -> None:
+        """SIGTERM: with nobody to take over it waits for its Backups, 3 intervals and one more, and goes."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(0.4 + SLACK) == 0, self.log.read_text()
+        assert not held()
+
+
+def leftover(place: Path) -> None:
+    """A dead predecessor's address is kept: it is there all the time, and no lease of an older one ends it."""
+    shell(f"ip address add {VIP} dev v0")
+    agent = Agent(place)
+    while not agent.said("-> MASTER"):
+        assert held(), agent.log.read_text()
+        time.sleep(0.005)
+    assert agent.said("INITIALIZE -> ADOPTING (leftover-address-adopted)")
+    agent.end()
+
+
+def deleted(place: Path) -> None:
+    """Somebody removes the VIP: it is put back at once."""
+    agent = Agent(place).master()
+    shell(f"ip address del {VIP} dev v0")
+    wait(held, 0.1 + SLACK, "the VIP to be put back")
+    agent.until("198.18.0.100 was removed by somebody")
+    agent.end()
+
+
+def reload(place: Path) -> None:
+    """Bad settings are refused, good ones do not touch the VIP."""
+    agent = Agent(place).master()
+    agent.values.write_text("keepalived: {vrrpVersion: 4}\n")
+    agent.process.send_signal(signal.SIGHUP)
+    agent.until("refused to reload: keepalived.vrrpVersion: expected 2 or 3", START)
+    with subprocess.Popen(["ip", "monitor", "address"], stdout=subprocess.PIPE, text=True) as monitor:
+        further = "keepalived: {vrrpInstance: {virtualIpAddresses: [198.18.0.101/24]}}\n"
+        agent.values.write_text(further)
+        agent.process.send_signal(signal.SIGHUP)
+        agent.until("agent reloaded", START)
+        wait(lambda: "198.18.0.101" in shell("ip address show v0"), SLACK, "the second VIP")
+        agent.values.write_text("{}\n")
+        agent.process.send_signal(signal.SIGHUP)
+        wait(lambda: "198.18.0.101" not in shell("ip address show v0"), START, "the second VIP to go")
+        monitor.terminate()
+        deletions = [line for line in monitor.communicate()[0].splitlines() if "Deleted" in line]
+    assert len(deletions) == 1, deletions
+    assert "198.18.0.101" in deletions[0]
+    assert held()
+    agent.end()
+
+
+def second(place: Path) -> None:
+    """Two instances on one host: the second one waits, and takes its place when the first has ended."""
+    (place / "second").mkdir()
+    first = Agent(place).master()
+    other = Agent(place / "second")
+    other.until("waiting: another instance runs virtual router 51 on v0 of this host")
+    assert not other.said("INITIALIZE")
+    first.process.kill()
+    first.process.wait()
+    other.until("-> MASTER")
+    other.end()
+
+
+def vanishing(place: Path) -> None:
+    """The interface goes away and comes back."""
+    agent = Agent(place).master()
+    shell("ip link del v0")
+    agent.until("MASTER -> INITIALIZE (link-down)")
+    link()
+    agent.until("INITIALIZE -> BACKUP (link-up)", SLACK)
+    wait(held, MASTER_DOWN + SLACK, "the VIP on the new interface")
+    agent.end()
+
+
+def permission(place: Path) -> None:
+    """Each missing capability is named, and the exit code says what it was."""
+    for given, missing in (("net_raw", "(NET_ADMIN)"), ("net_admin", "(NET_RAW)")):
+        agent = Agent(place, "setpriv", f"--bounding-set=-all,+{given}", "--")
+        assert agent.process.wait(START) == 4
+        assert agent.said(missing)
+
+
+def stray(place: Path) -> None:
+    """While another router is Master, the VIP does not stay on this node, whoever put it there."""
+    agent = Agent(place)
+    agent.until("INITIALIZE -> BACKUP")
+    shell(f"ip address add {VIP} dev v0")
+    agent.until("198.18.0.100 was added by somebody, and is removed", SLACK)
+    agent.master().end()
+
+
+def foreign(place: Path) -> None:
+    """Another host that answers for the VIP is told of, and answered."""
+    import socket
+
+    from vipalived.vrrp.frames import gratuitous_arp, parse
+
+    agent = Agent(place).master()
+    mac = bytes.fromhex("0200000000ff")
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as peer:
+        peer.bind(("v1", 0x0806))
+        time.sleep(1.0)  # the first batch of gratuitous ARP takes so long; the second comes after 5 s
+        peer.setblocking(False)
+        _drain(peer)
+        peer.settimeout(SLACK)
+        peer.send(gratuitous_arp(IPv4Address("198.18.0.100"), mac))
+        answer = parse(peer.recv(2048))
+        assert answer is not None
+        assert str(answer.address) == "198.18.0.100"
+    agent.until("02:00:00:00:00:ff answers for 198.18.0.100", SLACK)
+    agent.end()
+
+
+def _drain(sock: object) -> None:
+    while True:
+        try:
+            sock.recv(2048)  # type: ignore[attr-defined]
+        except BlockingIOError:
+            return
+
+
+if __name__ == "__main__":
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+    link()
+    with tempfile.TemporaryDirectory() as directory:
+        {
+            story.__name__: story
+            for story in (leftover, deleted, reload, second, vanishing, permission, stray, foreign)
+        }[sys.argv[1]](Path(directory))

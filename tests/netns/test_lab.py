@@ -1,0 +1,132 @@
+"""The lab as its user runs it, with a real keepalived and an Advertisement_Interval of 0.1 s.
+
+At that interval and priority 100, Skew_Time is 60.9 ms and Master_Down_Interval 360.9 ms.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Lab
+
+pytestmark = pytest.mark.netns
+
+STOPS_WITHOUT_A_WORD = """#!/bin/sh
+# keepalived as it should not be: on SIGTERM the VIP goes away, and nobody is told
+case "$1" in --version) exec keepalived --version ;; esac
+keepalived "$@" &
+trap 'kill -STOP $!; for child in $(cat /proc/$!/task/$!/children); do kill -KILL $child; done
+      kill -KILL $!; ip address del 198.18.0.100/24 dev eth0; exit' TERM
+wait
+"""
+REFUSES = """#!/bin/sh
+case "$1" in --version) exec keepalived --version ;; esac
+echo 'no configuration today'; exit 3
+"""
+
+
+def program(path: Path, text: str) -> str:
+    path.write_text(text)
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_stop_costs_skew_time_and_a_crash_master_down_interval(lab: Lab) -> None:
+    run = lab("--scenario", "stop", "--scenario", "crash")
+    assert run.code == 0, run.err
+    stop, crash = run.trials["stop"], run.trials["crash"]
+    assert (stop["bound_ms"], crash["bound_ms"]) == (160.9, 460.9)
+    assert 55 <= stop["blackout_ms"] <= 160.9
+    assert 255 <= crash["blackout_ms"] <= 460.9  # the last advertisement was up to 100 ms before the cut
+    for trial in (stop, crash):
+        assert trial["from"] != trial["to"]
+        assert trial["lost"] >= 50
+        assert trial["sent"] > 1000
+        assert trial["no_holder_ms"] >= 50
+        assert trial["http_sent"] > 10
+
+
+def test_a_kill_leaves_the_vip_on_two_nodes(lab: Lab) -> None:
+    trial = lab("--scenario", "kill").trials["kill"]
+    assert trial["from"] != trial["to"]
+    assert trial["two_holders_ms"] >= 900  # from the takeover on, watched for a second
+    assert trial["blackout_ms"] <= 460.9
+
+
+def test_the_control_loses_nothing(lab: Lab) -> None:
+    run = lab("--scenario", "control")
+    assert run.code == 0, run.err
+    trial = run.trials["control"]
+    assert (trial["gaps"], trial["lost"], trial["http_failed"]) == ([], 0, 0)
+    assert trial["from"] == trial["to"]
+    assert trial["sent"] > 4000
+
+
+def test_both_engines_take_turns_and_a_node_that_returns_moves_nothing(lab: Lab) -> None:
+    run = lab("--scenario", "return", "--engine", "keepalived", "--engine", "keepalived-0.2.3")
+    assert run.code == 0, run.err
+    assert [trial["engine"] for trial in run.report["trials"]] == ["keepalived", "keepalived-0.2.3"]
+    assert all(trial["from"] == trial["to"] for trial in run.report["trials"])
+
+
+def test_a_partition_makes_two_holders_and_heals(lab: Lab) -> None:
+    trial = lab("--scenario", "partition").trials["partition"]
+    assert trial["two_holders_ms"] >= 400
+    assert 255 <= trial["blackout_ms"] <= 460.9
+    assert [text.split()[0] for _, text in trial["marks"]] == ["isolate", "heal"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["virtualIpAddress=172.16.101.101/32"],
+        ["virtualIpAddress=2001:db8:1::100/64"],
+        ["virtualIpAddress=192.168.7.100/24", "virtualIpAddresses={2001:db8:1::100/64}"],
+        ["unicastPeers={198.18.0.11,198.18.0.12,198.18.0.13}"],
+    ],
+    ids=["host-route", "ipv6", "dual-stack", "unicast"],
+)
+def test_the_users_own_addresses(lab: Lab, values: list[str]) -> None:
+    options = [word for value in values for word in ("--set", f"keepalived.vrrpInstance.{value}")]
+    run = lab("--scenario", "stop", *options)
+    assert run.code == 0, run.err
+    assert run.trials["stop"]["lost"] >= 50
+
+
+def test_a_miss_is_reported(lab: Lab, tmp_path: Path) -> None:
+    broken = program(tmp_path / "keepalived", STOPS_WITHOUT_A_WORD)
+    run = lab("--scenario", "stop", "--keepalived", broken)
+    assert run.code == 1
+    assert run.trials["stop"]["blackout_ms"] > 255
+    assert "not every trial was within its bound" in run.err
+    assert [row["max_ms"] > row["bound_ms"] for row in run.report["summary"]] == [True]
+
+
+def test_the_baselines_miss_is_shown_and_fails_nothing(lab: Lab, tmp_path: Path) -> None:
+    broken = program(tmp_path / "keepalived", STOPS_WITHOUT_A_WORD)
+    run = lab("--scenario", "stop", "--keepalived", broken, "--engine", "keepalived-0.2.3")
+    assert run.code == 0
+    assert "bound 161 ms" in run.err
+
+
+def test_a_daemon_that_does_not_run_is_told_with_what_it_said(lab: Lab, tmp_path: Path) -> None:
+    run = lab("--scenario", "stop", "--keepalived", program(tmp_path / "keepalived", REFUSES))
+    assert run.code == 1
+    assert "ended by itself with exit code 3" in run.trials["stop"]["error"]
+    assert "no configuration today" in run.err
+    assert "node-1: 127.0.0.1, 198.18.0.1" in run.err
+
+
+def test_outputs(lab: Lab, tmp_path: Path) -> None:
+    page, logs = tmp_path / "lab.html", tmp_path / "logs"
+    run = lab("--scenario", "stop", "--nodes", "2", "--html", str(page), "--keep-logs", str(logs))
+    assert run.code == 0, run.err
+    assert run.report["lab"]["nodes"] == ["node-1", "node-2"]
+    assert page.read_text().startswith("<!doctype html>")
+    kept = {path.name for path in (logs / "stop-keepalived-1").iterdir()}
+    assert kept >= {"node-1.daemon.log", "node-2.daemon.log", "node-1.keepalived.conf"}
+    assert "stop" in run.out
