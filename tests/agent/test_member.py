@@ -10,7 +10,7 @@ import pytest
 
 from vipalived.agent.member import Member
 from vipalived.agent.plan import MemberPlan
-from vipalived.net.rtnetlink import AddressChange, Interface, View
+from vipalived.net.view import AddressChange, Interface, View
 from vipalived.net.wire import Received
 from vipalived.vrrp.model import AddAddresses, Advert, Announce, Garp, RemoveAddresses, SendAdvert
 from vipalived.vrrp.packet import Auth, AuthType, Discard, IPAddress, open_ipv4
@@ -50,7 +50,7 @@ class Kernel:
     def view(self) -> View:
         found = View({}, {})
         for address in self.on_the_interface:
-            found.apply(AddressChange(True, 7, address, 0))
+            found.apply(AddressChange(True, 7, address))
         return found
 
 

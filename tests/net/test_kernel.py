@@ -1,23 +1,311 @@
-"""What the kernel tells everybody: nothing here needs a permission or changes anything."""
+"""A real kernel, in namespaces of each test's own, with `ip` of iproute2 for a witness."""
 
 from __future__ import annotations
 
-from vipalived.net import clock
+import ctypes
+import errno
+import json
+import math
+import os
+import select
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from ipaddress import ip_interface
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyroute2 import netlink
+from pyroute2.netlink import rtnl
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+
+from vipalived.agent.child import call
+from vipalived.errors import VipalivedError
+from vipalived.lab import sandbox
 from vipalived.net.kernel import Kernel
+from vipalived.net.view import AddressChange, Change, LinkChange
+
+pytestmark = pytest.mark.netns
+
+V4, V6 = ip_interface("198.18.0.100/24"), ip_interface("2001:db8::100/64")
+LINK_LOCAL = ip_interface("fe80::200:5eff:fe00:233/64")
+FOREVER = 4294967295
+NEWUSER, NEWNET = 0x10000000, 0x40000000
 
 
-def test_the_loopback_interface_is_there() -> None:
-    kernel = Kernel()
+@pytest.fixture(scope="module", autouse=True)
+def _namespaces() -> None:
+    """Says why where there can be none; in CI that is a failure."""
+    refuse = pytest.fail if os.environ.get("CI") else pytest.skip
     try:
-        view = kernel.view()
-    finally:
-        kernel.close()
-    loopback = view.link("lo")
-    assert loopback is not None
-    assert loopback.index == 1
+        sandbox.require_programs(["ip"], "iproute2")
+        sandbox.check()
+    except VipalivedError as error:
+        refuse(f"{error.message}; {error.hint}")
 
 
-def test_the_clock_only_goes_forward_and_the_past_is_never_negative() -> None:
-    first = clock.now()
-    assert clock.now() >= first
-    assert clock.age(4_000_000_000.0) == 0.0  # the year 2096: the wall clock was set back
+def unshare(namespaces: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(namespaces):
+        raise OSError(ctypes.get_errno(), "unshare")
+
+
+def ip(words: str) -> Any:
+    done = subprocess.run(["ip", "-j", *words.split()], stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout or "null")
+
+
+def enter() -> int:
+    """New namespaces with the links v0 and v1, joined by a cable and without addresses; the index of v0."""
+    user, group = os.getuid(), os.getgid()
+    unshare(NEWUSER | NEWNET)
+    for name, content in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
+        Path("/proc/self", name).write_text(content)
+    ip("link add v0 type veth peer name v1")
+    for name in ("v0", "v1"):
+        ip(f"link set {name} addrgenmode none up")
+    return socket.if_nametoindex("v0")
+
+
+def alone(story: Callable[[Kernel, int], None]) -> Callable[[], None]:
+    """A test that runs in a forked child, in namespaces, with an open Kernel and the index of v0."""
+
+    def inside() -> None:
+        index = enter()
+        kernel = Kernel()
+        try:
+            wait(lambda: kernel.view().links[index].running, 1.0)
+            story(kernel, index)
+        finally:
+            kernel.close()
+
+    def test() -> None:
+        call(inside)
+
+    return test
+
+
+def wait(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
+        time.sleep(0.01)
+
+
+def told(kernel: Kernel, expected: Change, seconds: float = 1.0) -> None:
+    """Waits for this news."""
+    news: list[Change] = []
+
+    def heard() -> bool:
+        nonlocal news
+        news += kernel.changes() or []
+        return expected in news
+
+    try:
+        wait(heard, seconds)
+    except AssertionError as error:
+        raise AssertionError(f"expected {expected}, heard {news}") from error
+
+
+def on_v0(*fields: str) -> list[tuple[Any, ...]]:
+    """What `ip` says of each address on v0: these fields, False for a flag that is not set."""
+    (link,) = ip("address show v0")
+    return [tuple(address.get(field, False) for field in fields) for address in link["addr_info"]]
+
+
+@alone
+def test_an_ipv4_address_has_a_lease_and_is_not_preferred(kernel: Kernel, index: int) -> None:
+    kernel.add(index, V4, 100.0)
+    assert on_v0("local", "prefixlen", "scope", "deprecated", "preferred_life_time") == [
+        ("198.18.0.100", 24, "global", True, 0)
+    ]
+    assert on_v0("valid_life_time") in ([(100,)], [(99,)])
+
+
+@alone
+def test_an_ipv6_address_needs_no_duplicate_address_detection(kernel: Kernel, index: int) -> None:
+    kernel.add(index, V6, 100.0)
+    kernel.add(index, LINK_LOCAL, 100.0)
+    assert sorted(on_v0("local", "prefixlen", "scope", "nodad", "tentative", "deprecated")) == [
+        ("2001:db8::100", 64, "global", True, False, True),
+        ("fe80::200:5eff:fe00:233", 64, "link", True, False, True),
+    ]
+    assert {lease for lease, _ in on_v0("valid_life_time", "local")} <= {99, 100}
+
+
+@alone
+def test_a_lease_for_ever_never_ends(kernel: Kernel, index: int) -> None:
+    kernel.add(index, V4, math.inf)
+    kernel.add(index, V6, math.inf)
+    assert on_v0("valid_life_time", "deprecated") == [(FOREVER, True), (FOREVER, True)]
+
+
+@alone
+def test_a_renewal_lengthens_the_lease(kernel: Kernel, index: int) -> None:
+    for address in (V4, V6):
+        kernel.add(index, address, 10.0)
+        kernel.add(index, address, 100.0)
+    assert [lease > 10 for (lease,) in on_v0("valid_life_time")] == [True, True]
+
+
+@alone
+def test_a_lease_runs_out(kernel: Kernel, index: int) -> None:
+    """The kernel looks after IPv4 addresses twice a second."""
+    kernel.add(index, V4, 1.0)
+    told(kernel, AddressChange(False, index, V4, primary=False), 3.0)
+    assert on_v0("local") == []
+
+
+@alone
+def test_a_removal_says_whether_the_address_was_there(kernel: Kernel, index: int) -> None:
+    for address in (V4, ip_interface("198.18.1.100/24"), V6):
+        kernel.add(index, address, 100.0)
+    assert kernel.remove(index, V4)
+    assert kernel.remove(index, V6)
+    assert on_v0("local") == [("198.18.1.100",)]
+    assert not kernel.remove(index, V4)
+    assert not kernel.remove(index, V6)
+    assert not kernel.remove(99, V4)
+
+
+@alone
+def test_an_interface_that_is_not_there_is_an_error(kernel: Kernel, index: int) -> None:
+    for address in (V4, V6):
+        with pytest.raises(OSError, match="No such device") as caught:
+            kernel.add(99, address, 100.0)
+        assert caught.value.errno == errno.ENODEV
+
+
+@alone
+def test_a_missing_permission_is_an_error(kernel: Kernel, index: int) -> None:
+    kernel.add(index, V4, 100.0)
+    unshare(NEWUSER)  # where this process may do all it likes, but the links stay outside
+    with pytest.raises(PermissionError):
+        kernel.add(index, V4, 100.0)
+    with pytest.raises(PermissionError):
+        kernel.remove(index, V4)
+    assert kernel.view().on(index) == [V4]
+
+
+@alone
+def test_the_view_is_that_of_ip(kernel: Kernel, index: int) -> None:
+    ip("link set lo up")
+    ip("link add v2 type veth peer name v3")
+    ip("link set v2 up")
+    ip("address add 198.18.0.1/24 dev v0")
+    ip("address add 198.18.1.1 peer 198.18.1.2/32 dev v1")
+    ip("address add 2001:db8::1/64 dev v0 nodad")
+    ip("address add 2001:db8::2 peer 2001:db8::3/128 dev v1 nodad")
+    view, witness = kernel.view(), ip("address show")
+    assert {(link.index, link.name) for link in view.links.values()} == {
+        (link["ifindex"], link["ifname"]) for link in witness
+    }
+    assert sorted(link.name for link in view.links.values() if link.running) == ["lo", "v0", "v1"]
+    assert {(at, str(address)) for at, address in view.addresses} == {
+        (link["ifindex"], f"{address['local']}/{address['prefixlen']}")
+        for link in witness
+        for address in link["addr_info"]
+    }
+    assert len(view.addresses) == 6
+
+
+@alone
+def test_the_source_is_the_address_that_ip_calls_primary(kernel: Kernel, index: int) -> None:
+    ip("address add 198.18.0.1/24 dev v0 preferred_lft 0")
+    ip("address add 198.18.0.2/24 dev v0")
+    ip("address add 198.18.1.3/24 dev v0")
+    assert on_v0("local", "deprecated", "secondary") == [
+        ("198.18.0.1", True, False),
+        ("198.18.1.3", False, False),
+        ("198.18.0.2", False, True),
+    ]
+    assert str(kernel.view().source(index, 4, frozenset())) == "198.18.1.3"
+
+
+@alone
+def test_duplicate_address_detection_decides_what_is_usable(kernel: Kernel, index: int) -> None:
+    """One probe after up to 1 s, and 1 s to object to it."""
+    ip("address add fe80::1/64 dev v1 nodad")
+    ip("address add fe80::1/64 dev v0")
+    ip("address add fe80::2/64 dev v0")
+    assert on_v0("tentative") == [(True,), (True,)]
+    assert kernel.view().source(index, 6, frozenset()) is None
+    told(kernel, AddressChange(True, index, ip_interface("fe80::2/64")), 4.0)
+    assert sorted(on_v0("local", "dadfailed")) == [("fe80::1", True), ("fe80::2", False)]
+    assert str(kernel.view().source(index, 6, frozenset())) == "fe80::2"
+
+
+@alone
+def test_news_of_addresses(kernel: Kernel, index: int) -> None:
+    ip("address add 198.18.0.1/24 dev v0")
+    ip("address add 198.18.0.2/24 dev v0")
+    ip("address add 2001:db8::1/64 dev v0 nodad")
+    ip("address del 2001:db8::1/64 dev v0")
+    told(kernel, AddressChange(True, index, ip_interface("198.18.0.1/24")))
+    kernel.add(index, V6, 100.0)
+    kernel.remove(index, V6)
+    assert kernel.changes() == [
+        AddressChange(True, index, V6, primary=False),
+        AddressChange(False, index, V6, primary=False),
+    ]
+
+
+@alone
+def test_news_of_links(kernel: Kernel, index: int) -> None:
+    def now(**fields: Any) -> LinkChange:
+        return LinkChange(**{"present": True, "index": index, "name": "v0", "running": True} | fields)
+
+    ip("link set v1 down")
+    told(kernel, now(running=False))
+    assert "NO-CARRIER" in ip("link show v0")[0]["flags"]
+    ip("link set v1 up")
+    told(kernel, now())
+    ip("link set v0 down")
+    told(kernel, now(running=False))
+    ip("link set v0 name v9")
+    told(kernel, now(name="v9", running=False))
+    ip("link del v9")
+    told(kernel, now(name="v9", running=False, present=False))
+    assert kernel.view().link("v9") is None
+
+
+@alone
+def test_what_a_bridge_says_of_its_port_is_not_about_the_link(kernel: Kernel, index: int) -> None:
+    ip("link add br0 type bridge")
+    ip("link set v0 master br0")
+    ip("link set v0 nomaster")  # which the bridge tells as a link that is gone
+    news = kernel.changes() or []
+    assert LinkChange(True, index, "v0", True) in news
+    assert [change for change in news if not change.present] == []
+
+
+@alone
+def test_who_was_told_too_much_looks_again(kernel: Kernel, index: int) -> None:
+    """A renewal is news, too, and 5000 are more than 2 MiB hold."""
+    for _ in range(5000):
+        kernel.add(index, V4, 100.0)
+    kernel.remove(index, V4)  # the news of it is lost
+    assert kernel.changes() is None
+    assert kernel.view().on(index) == []
+    assert kernel.changes() == []
+    kernel.add(index, V6, 100.0)
+    assert kernel.changes() == [AddressChange(True, index, V6, primary=False)]
+
+
+@alone
+def test_an_event_loop_is_woken_by_news_only(kernel: Kernel, index: int) -> None:
+    wait(lambda: kernel.changes() == [], 1.0)
+    assert select.select([kernel], [], [], 0)[0] == []
+    kernel.add(index, V4, 100.0)
+    assert select.select([kernel], [], [], 1.0)[0] == [kernel]
+
+
+@alone
+def test_a_late_answer_is_nobodys(kernel: Kernel, index: int) -> None:
+    refused = ifaddrmsg()
+    kernel._requests.put(refused, rtnl.RTM_DELADDR, netlink.NLM_F_REQUEST | netlink.NLM_F_ACK)
+    kernel.add(index, V4, 100.0)
+    assert on_v0("local") == [("198.18.0.100",)]
+    assert kernel.remove(index, V4)

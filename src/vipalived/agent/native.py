@@ -15,7 +15,7 @@ from vipalived.agent.member import Member
 from vipalived.agent.plan import Plan
 from vipalived.net import clock
 from vipalived.net.kernel import Kernel
-from vipalived.net.rtnetlink import AddressChange, Change, LinkChange, View
+from vipalived.net.view import AddressChange, Change, LinkChange, View
 from vipalived.vrrp import group, router
 from vipalived.vrrp.group import Group
 from vipalived.vrrp.model import (

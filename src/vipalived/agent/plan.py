@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vipalived.net.rtnetlink import Interface
+from vipalived.net.view import Interface
 from vipalived.vrrp.model import Config, Garp
 from vipalived.vrrp.packet import Auth, AuthType, IPAddress, Policy
 from vipalived.vrrp.timers import Version

@@ -1,96 +1,154 @@
-"""The kernel's routing socket: addresses put on and taken off, and what changes on the host's links."""
+"""The kernel's routing socket, by pyroute2: addresses put on and taken off, and what changes on the host."""
 
 from __future__ import annotations
 
 import errno
+import math
+import os
 import socket
-from collections.abc import Iterator
 from contextlib import suppress
+from ipaddress import ip_interface
+from itertools import count
 
-from vipalived.net import rtnetlink
-from vipalived.net.rtnetlink import Change, Interface, View
+from pyroute2 import IPRSocket, netlink
+from pyroute2.netlink import nlmsg, rtnl
+from pyroute2.netlink.rtnl import ifaddrmsg as ifa
+from pyroute2.netlink.rtnl import ifinfmsg as ifi
 
-_LARGEST = 65536
+from vipalived.net.view import AddressChange, Change, Interface, LinkChange, View
+
 _PATIENCE = 1.0
 _BUFFER = 1 << 20
 _SO_RCVBUFFORCE = 33
+_FOREVER = 0xFFFFFFFF
 _GONE = {errno.EADDRNOTAVAIL, errno.ENODEV, errno.ESRCH}
 
 
 class Kernel:
-    """Two sockets: one asks and waits for the answer, which takes microseconds, the other is told of changes."""
+    """Two sockets: one asks and waits for the answer, which takes microseconds, the other is told of changes.
+
+    IPRSocket, because pyroute2's IPRoute runs an event loop of its own, which cannot be done inside another.
+    """
 
     def __init__(self) -> None:
-        self._requests = _routing_socket(0)
-        self._requests.settimeout(_PATIENCE)
-        self._events = _routing_socket(rtnetlink.GROUPS)
-        self._events.setblocking(False)
+        self._sequence = count(1)
+        self._requests = IPRSocket(groups=0)
+        self._requests.socket.settimeout(_PATIENCE)
+        self._events = IPRSocket(groups=rtnl.RTMGRP_LINK | rtnl.RTMGRP_IPV4_IFADDR | rtnl.RTMGRP_IPV6_IFADDR)
+        self._events.bind()
+        self._events.socket.setblocking(False)
         with suppress(PermissionError):
             self._events.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
-        self._sent: dict[tuple[int, Interface, float], bytes] = {}
 
     def fileno(self) -> int:
         """For the event loop: readable when something has changed."""
-        return self._events.fileno()
+        return int(self._events.fileno())
 
     def add(self, index: int, address: Interface, lease: float) -> None:
-        """Puts an address on an interface, or renews it; raises OSError."""
-        key = (index, address, lease)
-        if key not in self._sent:
-            self._sent[key] = rtnetlink.add_address(*key)
-        self._ask(self._sent[key])
+        """Puts an address on an interface, or renews it, for `lease` seconds (inf: for ever); raises OSError.
+
+        Preferred for no time at all: nothing on the host takes it as a source address of its own.
+        """
+        message = _message(index, address)
+        lifetime = {"ifa_preferred": 0, "ifa_valid": _FOREVER if math.isinf(lease) else int(lease)}
+        message["attrs"].append(("IFA_CACHEINFO", lifetime))
+        self._ask(message, rtnl.RTM_NEWADDR, netlink.NLM_F_ACK | netlink.NLM_F_CREATE | netlink.NLM_F_REPLACE)
 
     def remove(self, index: int, address: Interface) -> bool:
         """Takes an address off an interface; False when it was not there; raises OSError."""
         try:
-            self._ask(rtnetlink.remove_address(index, address))
+            self._ask(_message(index, address), rtnl.RTM_DELADDR, netlink.NLM_F_ACK)
         except OSError as error:
             if error.errno in _GONE:
                 return False
             raise
         return True
 
-    def _ask(self, message: bytes) -> None:
-        self._requests.send(message)
-        list(rtnetlink.parse(self._requests.recv(_LARGEST)))
-
     def view(self) -> View:
         """All links and addresses as they are now."""
         found = View({}, {})
-        for kind in (rtnetlink.GETLINK, rtnetlink.GETADDR):
-            self._requests.send(rtnetlink.dump(kind))
-            for change in self._dumped():
+        for message, kind in ((ifi.ifinfmsg(), rtnl.RTM_GETLINK), (ifa.ifaddrmsg(), rtnl.RTM_GETADDR)):
+            for change in _changes(self._ask(message, kind, netlink.NLM_F_DUMP)):
                 found.apply(change)
         return found
-
-    def _dumped(self) -> Iterator[Change]:
-        while True:
-            for change in rtnetlink.parse(self._requests.recv(_LARGEST)):
-                if change is None:
-                    return
-                yield change
 
     def changes(self) -> list[Change] | None:
         """What has changed since the last call; None when too much has, and only a new view will tell."""
         found: list[Change] = []
+        complete = True
         while True:
             try:
-                data = self._events.recv(_LARGEST)
+                found += _changes(self._events.get())
             except BlockingIOError:
-                return found
+                return found if complete else None
             except OSError as error:
-                if error.errno == errno.ENOBUFS:
-                    return None
-                raise
-            found += (change for change in rtnetlink.parse(data) if change is not None)
+                if error.errno != errno.ENOBUFS:
+                    raise
+                # Older than the view to come, and the kernel tells nothing new before all this is read.
+                complete = False
 
     def close(self) -> None:
         """Closes both sockets."""
         self._requests.close()
         self._events.close()
 
+    def _ask(self, message: nlmsg, kind: int, flags: int) -> list[nlmsg]:
+        sequence = next(self._sequence)
+        self._requests.put(message, kind, netlink.NLM_F_REQUEST | flags, msg_seq=sequence)
+        answers: list[nlmsg] = []
+        while True:
+            for answer in self._requests.get():
+                header = answer["header"]
+                if header["sequence_number"] != sequence:
+                    continue  # the late answer to a request that was given up
+                if header["type"] == netlink.NLMSG_ERROR and answer["error"]:
+                    raise OSError(-answer["error"], os.strerror(-answer["error"]))
+                if header["type"] in {netlink.NLMSG_ERROR, netlink.NLMSG_DONE}:
+                    return answers
+                answers.append(answer)
 
-def _routing_socket(groups: int) -> socket.socket:
-    sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-    sock.bind((0, groups))
-    return sock
+
+def _message(index: int, address: Interface) -> ifa.ifaddrmsg:
+    message = ifa.ifaddrmsg()
+    message["index"], message["prefixlen"] = index, address.network.prefixlen
+    message["family"] = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    message["flags"] = ifa.IFA_F_NODAD if address.version == 6 else 0
+    message["attrs"] = [("IFA_LOCAL", str(address.ip)), ("IFA_ADDRESS", str(address.ip))]
+    return message
+
+
+def _changes(messages: list[nlmsg]) -> list[Change]:
+    return [change for message in messages if (change := _change(message)) is not None]
+
+
+def _change(message: nlmsg) -> Change | None:
+    kind = message["header"]["type"]
+    if kind in {rtnl.RTM_NEWLINK, rtnl.RTM_DELLINK}:
+        return _link(kind == rtnl.RTM_NEWLINK, message)
+    if kind in {rtnl.RTM_NEWADDR, rtnl.RTM_DELADDR}:
+        return _address(kind == rtnl.RTM_NEWADDR, message)
+    return None
+
+
+def _link(present: bool, message: ifi.ifinfmsg) -> LinkChange | None:
+    name = message.get_attr("IFLA_IFNAME")
+    # A bridge tells of its ports in messages of its own family, and a radio of its state without a name.
+    if message["family"] != socket.AF_UNSPEC or name is None:
+        return None
+    running = message["flags"] & (ifi.IFF_UP | ifi.IFF_RUNNING) == ifi.IFF_UP | ifi.IFF_RUNNING
+    return LinkChange(present, message["index"], name, running)
+
+
+def _address(present: bool, message: ifa.ifaddrmsg) -> AddressChange | None:
+    if message["family"] not in {socket.AF_INET, socket.AF_INET6}:
+        return None
+    # IFA_LOCAL is the host's own where a link has two ends; IPv6 has it on such links only.
+    ip = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
+    flags = message.get_attr("IFA_FLAGS", message["flags"])
+    return AddressChange(
+        present,
+        message["index"],
+        ip_interface(f"{ip}/{message['prefixlen']}"),
+        usable=not flags & ifa.IFA_F_TENTATIVE,  # which an address stays that has failed the detection
+        primary=not flags & (ifa.IFA_F_SECONDARY | ifa.IFA_F_DEPRECATED),
+    )
