@@ -26,9 +26,9 @@ $(STAMP): requirements.txt pyproject.toml tools/venv.sh
 demo-packages test-packages: %-packages:
 	@sh tools/packages.sh $*
 
-demo: demo-packages $(STAMP) ## watch keepalived move a VIP between three nodes (under 90 s)
+demo: demo-packages $(STAMP) ## watch both engines move a VIP between three nodes (under 90 s)
 	@mkdir -p $(OUT)
-	@$(BIN)/vipalived lab run --engine keepalived --scenario stop --scenario crash --scenario kill --html $(OUT)/demo.html
+	@$(BIN)/vipalived lab run $$(sh tools/engines.sh) --scenario stop --scenario crash --scenario kill --html $(OUT)/demo.html
 	@echo "The timelines of these trials: $(OUT)/demo.html"
 
 test: test-packages $(STAMP) ## run all tests but the soak, with the branch coverage of the pure modules enforced
@@ -51,11 +51,8 @@ format: $(STAMP) ## let ruff format and fix what it can
 generate: $(STAMP) ## rewrite the files that are generated from the settings
 	@$(BIN)/python tools/generate.py
 
-bench: demo-packages $(STAMP) ## all scenarios, 20 trials each, beside the 0.2.3 configuration (hours)
-	@mkdir -p $(OUT)
-	@$(BIN)/vipalived lab run --engine keepalived --engine keepalived-0.2.3 --scenario all --repeat 20 \
-		--json $(OUT)/bench.json --html $(OUT)/bench.html
-	@echo "The measurements: $(OUT)/bench.json, and as a page: $(OUT)/bench.html"
+bench: test-packages $(STAMP) ## every figure of docs/measurements.md anew (hours; BENCH="NAME ..." for some of its runs)
+	@$(BIN)/python tools/bench.py $(BENCH)
 
 soak: test-packages $(STAMP) ## the tests that take minutes to hours
 	@$(BIN)/pytest -m soak

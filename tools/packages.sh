@@ -1,30 +1,34 @@
 #!/bin/sh
 # Sees to the programs that Python packages cannot bring. What is missing is installed where this runs as
-# root on Debian or a relative of it; elsewhere one line names the packages, and the exit status is 1.
+# root on Debian or a relative of it; elsewhere one line names the packages, and the exit status is 1 unless
+# what is missing is only wished for.
 # usage: tools/packages.sh demo|test|PACKAGE...
 set -eu
 
 # PROGRAM:PACKAGE. The programs decide, as another distribution has them in packages of other names.
-demo='keepalived:keepalived ip:iproute2 unshare:util-linux'
-
+unset missing
+needs= wishes=
 case ${1-} in
-demo) needs=$demo ;;
-test) needs="$demo git:git tshark:tshark" ;;
+demo) needs='unshare:util-linux' wishes='keepalived:keepalived' ;;
+test) needs='unshare:util-linux keepalived:keepalived ip:iproute2 git:git tshark:tshark' ;;
 '') echo "usage: $0 demo|test|PACKAGE..." >&2 && exit 2 ;;
-*) needs= ;;
+*) missing=" $*" ;;
 esac
 
-missing=
-if [ -n "$needs" ]; then
-    for need in $needs; do
-        command -v "${need%%:*}" >/dev/null 2>&1 || missing="$missing ${need#*:}"
+# The packages of those among PROGRAM:PACKAGE whose program is not there.
+absent() {
+    for pair in "$@"; do
+        command -v "${pair%%:*}" >/dev/null 2>&1 || printf ' %s' "${pair#*:}"
     done
-else
-    missing=" $*"
-fi
-[ -n "$missing" ] || exit 0
+}
+# shellcheck disable=SC2086 # the pairs are words to split
+missing=${missing-$(absent $needs)}
+# shellcheck disable=SC2086
+wished=$(absent $wishes)
+[ -n "$missing$wished" ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+    [ -n "$missing" ] || exit 0
     echo "Missing packages, please install them first (their names in Debian):$missing" >&2
     exit 1
 fi
@@ -34,6 +38,7 @@ trap 'rm -f "$log"' EXIT
 install_them() {
     apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@"
 }
+missing=$missing$wished
 echo "Installing$missing" >&2
 # shellcheck disable=SC2086 # the names are words to split
 if ! install_them $missing </dev/null >"$log" 2>&1; then

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from vipalived.lab.bounds import Timing, bound, recovery_deadline, settling_deadline
+from vipalived.lab.bounds import NATIVE, RFC, Limits, Timing, recovery_deadline, settling_deadline
 from vipalived.lab.scenarios import SCENARIOS
 
 CONTRACT = Timing(version=3, advertisement_interval=1.0, priorities=(100, 100, 100), nopreempt=True)
 PREFERRED = Timing(version=3, advertisement_interval=0.5, priorities=(200, 150, 50), nopreempt=False)
 WHOLE_SECONDS = Timing(version=2, advertisement_interval=2.0, priorities=(100, 100), nopreempt=True)
+FAST = Timing(version=3, advertisement_interval=0.03, priorities=(100, 100), nopreempt=True)
 
 
 @pytest.mark.parametrize(
@@ -26,18 +27,75 @@ WHOLE_SECONDS = Timing(version=2, advertisement_interval=2.0, priorities=(100, 1
         (PREFERRED, "stop", 0.30703125),  # the second best takes over: 106/256 of 0.5 s, + 0.1
         (PREFERRED, "crash", 1.80703125),
         (PREFERRED, "return", 0.1),  # with preemption the VIP may move, but at once
+        (CONTRACT, "reload", 0.0),
+        (CONTRACT, "flap", 3.709375),
+        (CONTRACT, "pause-all", 0.0),
+        (CONTRACT, "load", 0.0),
+        (
+            FAST,
+            "pause-all",
+            0.20828125,
+        ),  # 0.1 s is longer than two intervals: as a silence of 3 + 156/256 of 0.03 s
+        (CONTRACT, "mixed-stop", 0.14246875),  # 156/256 of 50 ms, the claim's 12 ms, + 0.1
+        (FAST, "mixed-stop", 0.12578125),  # 156/256 of 30 ms, a claim of a quarter of it, + 0.1
+        (CONTRACT, "mixed-crash", 3.709375),
         (WHOLE_SECONDS, "stop", 0.709375),  # in VRRPv2 Skew_Time does not grow with the interval
         (WHOLE_SECONDS, "crash", 6.709375),
     ],
 )
-def test_bounds(timing: Timing, scenario: str, seconds: float) -> None:
-    assert bound(scenario, timing) == pytest.approx(seconds)
+def test_what_vrrp_promises(timing: Timing, scenario: str, seconds: float) -> None:
+    assert RFC[scenario](timing).blackout == pytest.approx(seconds)
 
 
-def test_every_scenario_has_a_bound_and_says_what_happens() -> None:
-    for name, scenario in SCENARIOS.items():
-        assert bound(name, CONTRACT) >= 0
-        assert scenario.says
+@pytest.mark.parametrize(
+    ("timing", "scenario", "seconds"),
+    [
+        (CONTRACT, "control", 0.0),
+        (CONTRACT, "stop", 0.02),
+        (CONTRACT, "rolling", 0.02),
+        (CONTRACT, "return", 0.02),
+        (PREFERRED, "return", 0.02),
+        (CONTRACT, "reload", 0.02),
+        (CONTRACT, "crash", 3.659375),  # 3 + 156/256 + 0.05
+        (FAST, "crash", 0.15828125),  # 3.609375 of 0.03 s, + 0.05
+        (CONTRACT, "partition", 3.659375),
+        (CONTRACT, "flap", 3.659375),
+        (CONTRACT, "kill", 3.659375),
+        (CONTRACT, "freeze", 3.659375),
+        (CONTRACT, "load", 0.0),
+        (CONTRACT, "mixed-stop", 0.02),
+        (CONTRACT, "mixed-crash", 3.709375),  # keepalived takes over
+    ],
+)
+def test_what_the_native_engine_promises(timing: Timing, scenario: str, seconds: float) -> None:
+    assert NATIVE[scenario](timing).blackout == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("scenario", ["kill", "freeze"])
+def test_a_dead_native_holder_has_the_address_no_longer_than_its_lease(scenario: str) -> None:
+    # a lease of 3 s, the kernel 0.4 s late, less a takeover after 2.609375 s, + 0.05
+    assert NATIVE[scenario](CONTRACT).two_holders == pytest.approx(0.840625)
+    # a lease of 2 s, the shortest, and a takeover after 2.609375 intervals of 0.03 s
+    assert NATIVE[scenario](FAST).two_holders == pytest.approx(2.37171875)
+    assert RFC[scenario](CONTRACT).two_holders is None
+
+
+def test_after_a_partition_one_holder_is_left_within_an_interval() -> None:
+    assert NATIVE["partition"](CONTRACT).one_holder == pytest.approx(1.1)
+    assert RFC["partition"](CONTRACT).one_holder is None
+
+
+def test_where_nothing_asks_for_a_move_the_vip_stays() -> None:
+    for bounds in (RFC, NATIVE):
+        staying = {name for name in bounds if bounds[name](CONTRACT).stays}
+        assert staying == {"control", "return", "reload", "pause-all", "load"}
+        assert not bounds["return"](PREFERRED).stays
+
+
+def test_every_scenario_has_its_bounds_and_says_what_happens() -> None:
+    assert set(RFC) == set(NATIVE) == set(SCENARIOS)
+    assert all(isinstance(rule(CONTRACT), Limits) for rule in (*RFC.values(), *NATIVE.values()))
+    assert all(scenario.says for scenario in SCENARIOS.values())
 
 
 def test_the_waits_have_deadlines_that_follow_from_the_values() -> None:

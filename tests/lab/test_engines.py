@@ -8,7 +8,7 @@ import pytest
 
 from vipalived.cli import lab as options
 from vipalived.errors import MissingRequirement
-from vipalived.lab.engines import ENGINES, engine
+from vipalived.lab.engines import ENGINES, Mixed, engine
 from vipalived.lab.plan import BASE_LAYER
 from vipalived.lab.scenarios import SCENARIOS
 from vipalived.render import keepalived
@@ -70,11 +70,9 @@ def test_keepalived_starts_as_in_the_pod_with_files_of_its_own(tmp_path: Path) -
 
 def test_only_the_baseline_may_miss() -> None:
     assert {name: engine(name).baseline for name in ENGINES} == {
+        "native": False,
         "keepalived": False,
         "keepalived-0.2.3": True,
-        "native": False,
-        "native-and-keepalived": False,
-        "keepalived-and-native": False,
     }
 
 
@@ -87,13 +85,17 @@ def test_native_gets_its_values_and_two_capabilities(tmp_path: Path) -> None:
 
 
 def test_two_engines_on_one_segment(tmp_path: Path) -> None:
-    settings = load([BASE_LAYER, {"nodes": {"cp-1": {"priority": 200}}}]).settings
-    mixed = engine("native-and-keepalived", "/opt/keepalived")
-    assert "/opt/keepalived" not in mixed.prepare("cp-1", settings, tmp_path).argv
-    assert "/opt/keepalived" in mixed.prepare("node-1", settings, tmp_path).argv
+    native, keepalived = engine("native"), engine("keepalived", "/opt/keepalived")
+    mixed = Mixed("native>keepalived", "cp-1", native, keepalived)
+    assert mixed.bounds == native.bounds
+    assert "/opt/keepalived" not in mixed.prepare("cp-1", CONTRACT, tmp_path).argv
+    assert "/opt/keepalived" in mixed.prepare("node-1", CONTRACT, tmp_path).argv
     assert mixed.ready("vrid=51 eth0 INITIALIZE -> BACKUP (startup)")
     assert mixed.ready("(VI_CONTROL_PLANE) Entering BACKUP STATE (init)")
     assert not mixed.ready("starting")
+    assert mixed.reloaded("agent reloaded: nothing has changed")
+    assert mixed.reloaded("Reload complete")
+    assert not mixed.reloaded("refused to reload")
 
 
 def test_ready_is_who_takes_part_in_the_election() -> None:
@@ -109,4 +111,5 @@ def test_a_keepalived_that_is_not_there_is_named() -> None:
 
 def test_the_options_offer_what_the_lab_has() -> None:
     assert tuple(options.ENGINES) == tuple(ENGINES)
-    assert tuple(options.SCENARIOS) == tuple(SCENARIOS)
+    assert (*options.SCENARIOS, *options.MIXED) == tuple(SCENARIOS)
+    assert [name for name, scenario in SCENARIOS.items() if scenario.mixed] == list(options.MIXED)

@@ -32,7 +32,18 @@ def trial(blackout: float | None = 600.0, **more: object) -> Trial:
         (trial(5510.0, void="the client stood still"), None),
         (trial(None, error="no holder"), "no holder"),
         (trial(51000.0, recovered=False), "not recovered after 51000 ms without an answer"),
-        (trial(0.0, moved=True), "the VIP moved, which nothing asked for"),
+        (trial(0.0, moves=2), None),
+        (trial(0.0, moves=2, stays=True), "the VIP moved, which nothing asked for"),
+        (trial(0.0, two_holders_ms=841.0), None),
+        (
+            trial(0.0, two_holders_ms=841.0, two_holders_bound_ms=840.6),
+            "841 ms with two holders, bound 841 ms",
+        ),
+        (trial(0.0, two_holders_ms=840.6, two_holders_bound_ms=840.6), None),
+        (
+            trial(0.0, one_holder_ms=1200.0, one_holder_bound_ms=1100.0),
+            "1200 ms until one holder was left, bound 1100 ms",
+        ),
     ],
 )
 def test_what_counts_as_missed(measured: Trial, reason: str | None) -> None:
@@ -49,7 +60,8 @@ def test_a_row_summarises_the_trials_that_count() -> None:
     ]
     row = summarise(trials)
     assert (row.trials, row.median_ms, row.p99_ms, row.max_ms) == (3, 620.0, 5510.0, 5510.0)
-    assert (row.missed, row.void) == (2, 1)
+    assert (row.missed, row.void, row.lossless) == (2, 1, 0)
+    assert summarise([trial(0.0), trial(0.1), trial(0.0, void="the client stood still")]).lossless == 1
 
 
 def test_a_row_without_figures_has_none() -> None:
@@ -72,15 +84,15 @@ def test_a_percentile_is_a_value_that_so_many_do_not_exceed(values: list[float],
     assert sum(value <= found for value in values) >= len(values) * percent / 100 - 1e-9
 
 
-def test_misses_are_asked_for_by_engine_and_a_gap_in_any_control_spoils_the_run() -> None:
+def test_misses_are_asked_for_besides_a_baselines_and_a_gap_in_any_control_spoils_the_run() -> None:
     report = Report(LAB)
     report.trials += [
         trial(),
         trial(5510.0, engine="keepalived-0.2.3"),
         trial(1.0, engine="keepalived-0.2.3", scenario="control", bound_ms=0.0, gaps=[(3.0, 1.0)]),
     ]
-    assert report.misses(["keepalived"]) == []
-    assert [miss.scenario for miss in report.misses(["keepalived-0.2.3"])] == ["stop", "control"]
+    assert report.misses(besides=["keepalived-0.2.3"]) == []
+    assert [miss.scenario for miss in report.misses()] == ["stop", "control"]
     assert [spoilt.scenario for spoilt in report.spoilt()] == ["control"]
 
 

@@ -12,6 +12,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,10 +45,12 @@ def until(condition: Callable[[], bool], seconds: float, what: str) -> None:
 
 def traces() -> list[str]:
     """What of the lab can be seen outside: links, files, mounts."""
-    links = [path.name for path in Path("/sys/class/net").iterdir() if path.name in {"lab0", "port0"}]
+    links = [path.name for path in Path("/sys/class/net").iterdir() if path.name.startswith("lab0")]
     files = [str(path) for path in Path("/run").glob("vipalived-lab*")]
     mounts = [line for line in Path("/proc/self/mounts").read_text().splitlines() if "vipalived-lab" in line]
-    return links + files + mounts
+    groups = list(map(str, Path("/sys/fs/cgroup").glob("cpu/vipalived-lab-*")))
+    groups += map(str, Path("/sys/fs/cgroup").glob("vipalived-lab-*"))
+    return links + files + mounts + groups
 
 
 def test_sigkill_leaves_nothing_behind(lab: Lab) -> None:
@@ -60,6 +63,25 @@ def test_sigkill_leaves_nothing_behind(lab: Lab) -> None:
         process.wait()
         until(lambda: not marked(token), 2, "every process to be gone")
     assert traces() == []
+
+
+def test_sigkill_under_load_leaves_neither_spinners_nor_control_groups(lab: Lab) -> None:
+    token = str(uuid.uuid4())
+    with lab.start(token, "--engine", "native", "--scenario", "load") as process:
+        until(lambda: any(b"while :" in words for words in commands(token)), 60, "the machine to be busy")
+        process.kill()
+        process.wait()
+        until(lambda: not marked(token), 5, "every process to be gone")
+    assert traces() == []
+
+
+def commands(token: str) -> list[bytes]:
+    """The command lines of the marked processes."""
+    found = []
+    for pid in marked(token):
+        with suppress(OSError):
+            found.append(Path(f"/proc/{pid}/cmdline").read_bytes())
+    return found
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])

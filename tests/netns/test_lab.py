@@ -80,6 +80,29 @@ def test_a_partition_makes_two_holders_and_heals(lab: Lab) -> None:
     assert [text.split()[0] for _, text in trial["marks"]] == ["isolate", "heal"]
 
 
+def test_what_must_not_move_the_vip_does_not(lab: Lab) -> None:
+    options = [word for name in ("reload", "pause-all") for word in ("--scenario", name)]
+    run = lab("--engine", "keepalived", "--engine", "native", *options, "--set", SLOW)
+    assert run.code == 0, run.err
+    assert len(run.report["trials"]) == 4
+    for trial in run.report["trials"]:
+        assert (trial["moves"], trial["stays"]) == (0, True)
+        assert trial["from"] == trial["to"]
+        assert trial["sent"] > 1000
+
+
+# Beside an interval of 1 s, standing still for 0.1 s is nothing.
+SLOW = "keepalived.vrrpInstance.advertInt=1"
+
+
+def test_a_loose_contact_costs_one_takeover(lab: Lab) -> None:
+    run = lab("--engine", "keepalived", "--engine", "native", "--scenario", "flap")
+    assert run.code == 0, run.err
+    for trial in run.report["trials"]:
+        assert trial["from"] != trial["to"]
+        assert 255 <= trial["blackout_ms"] <= 460.9
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,11 +17,16 @@ from vipalived.cli.options import read_layers, values_options
 from vipalived.errors import ExitCode
 
 if TYPE_CHECKING:
+    from vipalived.lab.programme import Case, Order
     from vipalived.lab.results import Report, Summary, Trial
-    from vipalived.lab.run import Order
 
-SCENARIOS = ("control", "stop", "crash", "kill", "freeze", "partition", "rolling", "return")
-ENGINES = ("keepalived", "keepalived-0.2.3", "native", "native-and-keepalived", "keepalived-and-native")
+SCENARIOS = (
+    *("control", "stop", "crash", "kill", "freeze", "partition", "rolling", "return"),
+    *("reload", "flap", "pause-all", "load"),
+)
+MIXED = ("mixed-stop", "mixed-crash")
+"""With both engines in one cluster, in every form of VRRP; they bring their engines along."""
+ENGINES = ("native", "keepalived", "keepalived-0.2.3")
 _PIPED_WIDTH = 100
 
 EXAMPLES = """
@@ -28,7 +34,8 @@ EXAMPLES = """
 Examples:
   vipalived lab run
   vipalived lab run -f values.yaml --scenario stop --scenario crash --html lab.html
-  vipalived lab run --engine keepalived --engine keepalived-0.2.3 --repeat 20 --json lab.json
+  vipalived lab run --engine native --engine keepalived --repeat 20 --json lab.json
+  vipalived lab run --scenario mixed
 """
 
 
@@ -44,14 +51,15 @@ def lab() -> None:
     "engines",
     multiple=True,
     type=click.Choice(ENGINES),
-    help="What holds the VIP (repeatable; engines take turns).  [default: keepalived]",
+    help="What holds the VIP (repeatable; engines take turns).  [default: the values' `engine`, else native]",
 )
 @click.option(
     "--scenario",
     "scenarios",
     multiple=True,
-    type=click.Choice((*SCENARIOS, "all")),
-    help="What happens to the holder (repeatable).  [default: all]",
+    type=click.Choice((*SCENARIOS, *MIXED, "mixed", "all")),
+    help="What happens (repeatable). `mixed` stands for both that have two engines in one cluster, in every"
+    " form of VRRP, and `all` for all others.  [default: all]",
 )
 @click.option(
     "--repeat",
@@ -64,7 +72,9 @@ def lab() -> None:
     "--nodes", type=click.IntRange(2, 100), help="Number of nodes.  [default: 3, or all that the values name]"
 )
 @click.option(
-    "--keepalived", metavar="PATH", default="keepalived", help="Another keepalived than the one on PATH."
+    "--keepalived",
+    metavar="PATH",
+    help="Another keepalived than the one on PATH; makes it the default engine.",
 )
 @click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write all figures here."
@@ -87,7 +97,7 @@ def run(
     scenarios: tuple[str, ...],
     repeat: int,
     nodes: int | None,
-    keepalived: str,
+    keepalived: str | None,
     json_file: Path | None,
     html_file: Path | None,
     keep_logs: Path | None,
@@ -97,20 +107,29 @@ def run(
     Needs neither root nor a cluster, touches no network of this machine, and leaves nothing behind.
     Exit code 1 says that a bound was broken, or that the control lost datagrams.
     """
-    from vipalived.lab import launch, run
+    from vipalived.lab import launch
+    from vipalived.lab.programme import Order
 
-    chosen = SCENARIOS if not scenarios or "all" in scenarios else tuple(dict.fromkeys(scenarios))
-    order = run.Order(
-        layer=read_layers(values, assignments)[0],
-        engines=tuple(dict.fromkeys(engines)) or ENGINES[:1],
-        scenarios=chosen,
+    layer = read_layers(values, assignments)[0]
+    default = "keepalived" if keepalived else layer.get("engine", "native")
+    order = Order(
+        layer=layer,
+        engines=tuple(dict.fromkeys(engines)) or (default,),
+        scenarios=_chosen(scenarios),
         repeat=repeat,
         nodes=nodes,
-        keepalived=keepalived,
+        keepalived=keepalived or "keepalived",
     )
     for warning in launch.warnings(order):
         click.echo(f"warning: {warning}", err=True)
     sys.exit(launch.launch(order, json_file, html_file, keep_logs))
+
+
+def _chosen(scenarios: tuple[str, ...]) -> tuple[str, ...]:
+    """The scenarios that the options name, in the options' order, each once."""
+    meaning = {"all": SCENARIOS, "mixed": MIXED}
+    named = (name for word in scenarios or ("all",) for name in meaning.get(word, (word,)))
+    return tuple(dict.fromkeys(named))
 
 
 @lab.command(hidden=True)
@@ -118,21 +137,18 @@ def run(
 def inside(descriptor: int) -> None:
     """What `run` starts inside the namespaces."""
     from vipalived.lab import run
+    from vipalived.lab.programme import Order
 
-    signal.signal(signal.SIGINT, _interrupt)
+    # An exception out of a signal could hit between a process's start and the note of it.
+    interrupted = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: interrupted.set())
     with os.fdopen(descriptor) as file:
-        order = run.Order.from_json(file.read())
+        order = Order.from_json(file.read())
     audience = _Audience(order)
     with audience.progress:
-        report, complete = run.carry_out(order, audience)
+        report, complete = run.carry_out(order, audience, interrupted.is_set)
     _table(report)
     sys.exit(_verdict(report, order, complete=complete))
-
-
-def _interrupt(*_: object) -> NoReturn:
-    """Once; the shell that started us may have told SIGINT to be ignored, and Python follows that."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 class _Audience:
@@ -151,10 +167,10 @@ class _Audience:
             transient=True,
             refresh_per_second=2,  # drawing takes time from the nodes
         )
-        self._task = self.progress.add_task("building the lab", total=sum(1 for _ in order.programme()))
+        self._task = self.progress.add_task("building the lab", total=len(order.programme()))
 
-    def begins(self, number: int, scenario: str, engine: str) -> None:
-        self.progress.update(self._task, description=f"{scenario} {number}, {engine}")
+    def begins(self, case: Case) -> None:
+        self.progress.update(self._task, description=f"{case.scenario} {case.number}, {case.engine.name}")
 
     def ended(self, trial: Trial, details: str | None) -> None:
         self.progress.advance(self._task)
@@ -164,7 +180,7 @@ class _Audience:
 
 
 def _line(trial: Trial) -> str:
-    head = f"{trial.scenario:<10} {trial.engine:<17} {trial.trial:>3}  "
+    head = f"{trial.scenario:<11} {trial.engine:<25} {trial.trial:>3}  "
     if trial.blackout_ms is None:
         return f"{head}[red]failed: {trial.error}[/]"
     figures = f"{trial.blackout_ms:>9.1f} ms of {trial.bound_ms:.0f}  {trial.holder} -> {trial.successor}"
@@ -185,7 +201,7 @@ def _table(report: Report) -> None:
     )
     for column in ("scenario", "engine"):
         table.add_column(column, no_wrap=True)
-    for column in ("trials", "median", "p99", "max", "bound", "missed", "void"):
+    for column in ("trials", "median", "p99", "max", "bound", "no loss", "missed", "void"):
         table.add_column(column, justify="right", no_wrap=True)
     for row in report.summary():
         table.add_row(row.scenario, row.engine, *_figures(row))
@@ -200,6 +216,7 @@ def _figures(row: Summary) -> Iterator[str]:
         text = "-" if figure is None else f"{figure:.1f}"
         yield f"[red]{text}[/]" if over else text
     yield f"{row.bound_ms:.0f}"
+    yield str(row.lossless)
     yield f"[red]{row.missed}[/]" if row.missed else "0"
     yield str(row.void or "")
 

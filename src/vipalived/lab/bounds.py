@@ -1,18 +1,28 @@
-"""What each scenario may cost a client, derived from the values by the RFC's two formulas.
+"""What each scenario may cost, derived from the values by the RFC's two formulas.
 
 Seconds. The successor in the worst case is the node with the second highest priority: the best one
 was the holder. `ALLOWANCE` is what the formulas leave out: keepalived puts the address on up to 7 ms
 after its first advertisement, gratuitous ARP follows, and a busy two-core machine is late by some 10 ms.
+The native engine is held to less.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
+from vipalived.vrrp.model import Config
 from vipalived.vrrp.timers import Version, master_down_interval, skew_time
 
 ALLOWANCE = 0.1
+NATIVE_ALLOWANCE = 0.05
+HITLESS = 0.02
+"""What a client may notice of a hand-over by the native engine."""
+PAUSE = 0.1
+"""How long `pause-all` freezes every daemon."""
+KERNEL_SLACK = 0.4
+"""The kernel looks for addresses whose lifetime is over no more often than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +45,106 @@ class Timing:
         return master_down_interval(priority, self.advertisement_interval, self.version)
 
 
-def nothing(_: Timing) -> float:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a trial may cost.
+
+    `blackout`: the longest stretch without an answer. `two_holders`: the longest time with more than one
+    holder, None where the engine promises nothing. `one_holder`: how soon after the last thing that the
+    lab did one node holds the VIP for good, None likewise. `stays`: the VIP must not move.
+    """
+
+    blackout: float
+    two_holders: float | None = None
+    one_holder: float | None = None
+    stays: bool = False
+
+
+Rule = Callable[[Timing], Limits]
+
+
+def nothing(_: Timing) -> Limits:
     """No fault and no reason to move: not one datagram may be lost."""
-    return 0.0
+    return Limits(0.0, stays=True)
 
 
-def resignation(timing: Timing) -> float:
+def resignation(timing: Timing) -> Limits:
     """Skew_Time after the priority 0 advertisement (RFC 9568 section 6.4.2), plus the allowance."""
-    return skew_time(timing.successor, timing.advertisement_interval, timing.version) + ALLOWANCE
+    return Limits(skew_time(timing.successor, timing.advertisement_interval, timing.version) + ALLOWANCE)
 
 
-def silence(timing: Timing) -> float:
+def silence(timing: Timing) -> Limits:
     """Master_Down_Interval after the last advertisement (RFC 9568 section 6.4.2), plus the allowance."""
-    return timing.master_down(timing.successor) + ALLOWANCE
+    return Limits(timing.master_down(timing.successor) + ALLOWANCE)
 
 
-def homecoming(timing: Timing) -> float:
+def homecoming(timing: Timing) -> Limits:
     """Nothing under nopreempt; where preemption is on, one hand-over between two live nodes."""
-    return 0.0 if timing.nopreempt else ALLOWANCE
+    return nothing(timing) if timing.nopreempt else Limits(ALLOWANCE)
 
 
-BOUNDS: Mapping[str, Callable[[Timing], float]] = {
+def breather(timing: Timing) -> Limits:
+    """Nothing, unless the pause alone is as long as the advertisements that may be missed."""
+    spare = 2 * timing.advertisement_interval
+    return nothing(timing) if spare > PAUSE else silence(timing)
+
+
+def _config(timing: Timing) -> Config:
+    """Any of the nodes, for what the native engine derives from its values."""
+    return Config(
+        vrid=1,
+        priority=timing.successor,
+        source=IPv4Address(0),
+        addresses=(),
+        version=timing.version,
+        interval=timing.advertisement_interval,
+    )
+
+
+def handed_over(_: Timing) -> Limits:
+    """The holder keeps the VIP until the next one has it."""
+    return Limits(HITLESS)
+
+
+def undisturbed(_: Timing) -> Limits:
+    """No move, and as little as a hand-over."""
+    return Limits(HITLESS, stays=True)
+
+
+def taken_over(timing: Timing) -> Limits:
+    """Master_Down_Interval, the claim included."""
+    return Limits(timing.master_down(timing.successor) + NATIVE_ALLOWANCE)
+
+
+def leased(timing: Timing) -> Limits:
+    """The dead engine's address outlives the takeover by what is left of its lease.
+
+    The lease was renewed with, or after, the last advertisement but one renewal period at the latest.
+    """
+    takeover = timing.master_down(timing.successor) - timing.advertisement_interval
+    left = max(0.0, _config(timing).lease + KERNEL_SLACK - takeover)
+    return Limits(taken_over(timing).blackout, two_holders=left + NATIVE_ALLOWANCE)
+
+
+def prompted(timing: Timing) -> Limits:
+    """A native Backup hears keepalived resign: its prompt Skew_Time, its claim, and the allowance."""
+    config = _config(timing)
+    wait = config.succession(timing.successor, timing.advertisement_interval)
+    return Limits(wait + config.window + ALLOWANCE)
+
+
+def healed(timing: Timing) -> Limits:
+    """The two holders that meet are one within an Advertisement_Interval."""
+    soon = timing.advertisement_interval + ALLOWANCE
+    return Limits(taken_over(timing).blackout, one_holder=soon)
+
+
+def native_homecoming(timing: Timing) -> Limits:
+    """As `homecoming`, but a preemption is a hand-over."""
+    return undisturbed(timing) if timing.nopreempt else handed_over(timing)
+
+
+RFC: Mapping[str, Rule] = {
     "control": nothing,
     "stop": resignation,
     "crash": silence,
@@ -64,12 +153,30 @@ BOUNDS: Mapping[str, Callable[[Timing], float]] = {
     "partition": silence,  # the same holds for the two Masters that meet when it heals
     "rolling": resignation,  # each restart of the holder is a `stop`; a gap never spans two of them
     "return": homecoming,
+    "reload": nothing,
+    "flap": silence,  # the first loss of carrier ends its mastership; the others wait no longer than that
+    "pause-all": breather,
+    "load": nothing,
+    "mixed-stop": prompted,  # keepalived is the holder here, and a native engine takes over
+    "mixed-crash": silence,
 }
+"""What VRRP promises, whoever speaks it."""
 
-
-def bound(scenario: str, timing: Timing) -> float:
-    """The longest blackout in seconds that the scenario may cause."""
-    return BOUNDS[scenario](timing)
+NATIVE: Mapping[str, Rule] = {
+    **RFC,
+    "stop": handed_over,
+    "crash": taken_over,
+    "kill": leased,
+    "freeze": leased,
+    "partition": healed,
+    "rolling": handed_over,
+    "return": native_homecoming,
+    "reload": undisturbed,
+    "flap": taken_over,
+    "mixed-stop": handed_over,
+    "mixed-crash": silence,  # keepalived takes over
+}
+"""What the native engine promises; in the mixed scenarios, where it is the holder."""
 
 
 def settling_deadline(timing: Timing) -> float:

@@ -54,6 +54,14 @@ class Daemon:
         self._children |= set(_descendants(self._process.pid))
         self._process.terminate()
 
+    def hang_up(self) -> None:
+        """SIGHUP to the first process: it reads its configuration again."""
+        self._process.send_signal(signal.SIGHUP)
+
+    def pids(self) -> set[int]:
+        """Every process of it."""
+        return {self._process.pid, *_descendants(self._process.pid)}
+
     def freeze(self) -> None:
         """SIGSTOP to every process of it."""
         self._signal(signal.SIGSTOP)

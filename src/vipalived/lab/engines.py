@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vipalived.errors import MissingRequirement
+from vipalived.lab.bounds import NATIVE, RFC, Rule
 from vipalived.lab.sandbox import python
 from vipalived.render import keepalived as our_configuration
 from vipalived.settings import Settings
@@ -44,6 +45,10 @@ class Engine(Protocol):
     def baseline(self) -> bool:
         """Whether it is only there to be compared with: its misses are shown and fail nothing."""
 
+    @property
+    def bounds(self) -> Mapping[str, Rule]:
+        """What it promises in each scenario."""
+
     def version(self) -> str:
         """The program's own version."""
 
@@ -53,6 +58,9 @@ class Engine(Protocol):
     def ready(self, log: str) -> bool:
         """Whether a daemon that has said this takes part in the election."""
 
+    def reloaded(self, log: str) -> bool:
+        """Whether a daemon that has said this since SIGHUP runs with its new configuration."""
+
 
 @dataclass(frozen=True, slots=True)
 class Keepalived:
@@ -61,6 +69,7 @@ class Keepalived:
     program: str = "keepalived"
     name: str = "keepalived"
     baseline: bool = False
+    bounds: Mapping[str, Rule] = field(default_factory=lambda: RFC)
 
     def configuration(self, settings: Settings, node: str) -> str:  # noqa: ARG002 - the baseline differs per node
         """keepalived.conf."""
@@ -97,6 +106,10 @@ class Keepalived:
     def ready(self, log: str) -> bool:
         """keepalived says which state it enters."""
         return "Entering BACKUP STATE" in log or "Entering MASTER STATE" in log
+
+    def reloaded(self, log: str) -> bool:
+        """keepalived says when it is done."""
+        return "Reload complete" in log
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +159,7 @@ class Native:
 
     name: str = "native"
     baseline: bool = False
+    bounds: Mapping[str, Rule] = field(default_factory=lambda: NATIVE)
 
     def version(self) -> str:
         """Of this package."""
@@ -163,15 +177,25 @@ class Native:
         """The engine says which state it enters."""
         return "INITIALIZE -> " in log
 
+    def reloaded(self, log: str) -> bool:
+        """The agent says so."""
+        return "agent reloaded" in log
+
 
 @dataclass(frozen=True, slots=True)
 class Mixed:
-    """Two engines on one segment: `first` on the first node that the values name, `others` on the rest."""
+    """Two engines on one segment: `first` on the node called `node`, `others` on the rest."""
 
     name: str
+    node: str
     first: Engine
     others: Engine
     baseline: bool = False
+
+    @property
+    def bounds(self) -> Mapping[str, Rule]:
+        """The holder's: the mixed scenarios make the first node the holder."""
+        return self.first.bounds
 
     def version(self) -> str:
         """Of both."""
@@ -179,12 +203,16 @@ class Mixed:
 
     def prepare(self, node: str, settings: Settings, directory: Path) -> Command:
         """As that node's engine does it."""
-        chosen = self.first if node == next(iter(settings.nodes), "node-1") else self.others
+        chosen = self.first if node == self.node else self.others
         return chosen.prepare(node, settings, directory)
 
     def ready(self, log: str) -> bool:
         """As either engine says it."""
         return self.first.ready(log) or self.others.ready(log)
+
+    def reloaded(self, log: str) -> bool:
+        """As either engine says it."""
+        return self.first.reloaded(log) or self.others.reloaded(log)
 
 
 def _added_capabilities(settings: Settings) -> Iterable[str]:
@@ -193,17 +221,14 @@ def _added_capabilities(settings: Settings) -> Iterable[str]:
     return [str(name).lower().removeprefix("cap_") for name in capabilities.get("add") or ()]
 
 
-ENGINES = ("keepalived", "keepalived-0.2.3", "native", "native-and-keepalived", "keepalived-and-native")
+ENGINES = ("native", "keepalived", "keepalived-0.2.3")
 
 
 def engine(name: str, keepalived: str = "keepalived") -> Engine:
     """The engine that `--engine` calls by this name; `keepalived` is the program that two of them run."""
-    native, theirs = Native(), Keepalived(keepalived)
     chosen: dict[str, Engine] = {
-        "keepalived": theirs,
+        "native": Native(),
+        "keepalived": Keepalived(keepalived),
         "keepalived-0.2.3": Keepalived023(keepalived),
-        "native": native,
-        "native-and-keepalived": Mixed("native-and-keepalived", native, theirs),
-        "keepalived-and-native": Mixed("keepalived-and-native", theirs, native),
     }
     return chosen[name]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from vipalived.errors import InvalidSettings, MissingRequirement, Problem
 from vipalived.lab import sandbox
-from vipalived.lab.engines import engine
-from vipalived.lab.plan import BASE_LAYER, plan
-from vipalived.lab.run import Order
+from vipalived.lab.plan import BASE_LAYER
+from vipalived.lab.pressure import offer
+from vipalived.lab.programme import Order
 from vipalived.settings import load
 
 _MAIN = "from vipalived.cli.main import main; main()"
@@ -28,9 +28,8 @@ def launch(order: Order, json: Path | None, html: Path | None, logs: Path | None
 
     The outputs are opened here: inside, /run is another one, and a superuser is one only of its namespace.
     """
-    plan(order.settings(), order.nodes)
-    for name in order.engines:
-        engine(name, order.keepalived).version()
+    for chosen in {case.engine.name: case.engine for case in order.programme()}.values():
+        chosen.version()
     _require_libraries()
     sandbox.check()
     with ExitStack() as stack:
@@ -38,7 +37,8 @@ def launch(order: Order, json: Path | None, html: Path | None, logs: Path | None
         if logs is not None:
             logs.mkdir(parents=True, exist_ok=True)
         directory = _open(stack, logs, os.O_RDONLY | os.O_DIRECTORY)
-        inside = replace(order, json=files[0], html=files[1], logs=directory)
+        quota = stack.enter_context(offer()) if "load" in order.scenarios else order.quota
+        inside = replace(order, json=files[0], html=files[1], logs=directory, quota=quota)
         letter = os.memfd_create("order")
         stack.callback(os.close, letter)
         os.write(letter, inside.as_json().encode())

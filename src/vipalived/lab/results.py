@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,6 +14,9 @@ class Trial:
     """One scenario, once, with one engine. Times are milliseconds, counted from the fault.
 
     `error` says why a trial ended without figures, `void` why its figures count for nothing.
+    `one_holder_ms` is how long after the lab's last act one node held the VIP for good. A bound that is
+    None is a promise that the engine does not make. `moves` counts how often the VIP came to a node or
+    left one; where it `stays`, it must not.
     `answered_by` holds (node or None, start, end), `marks` (moment, what the lab did then),
     `stalls` (start, length) of the client's own pauses.
     """
@@ -22,6 +25,9 @@ class Trial:
     scenario: str
     trial: int
     bound_ms: float
+    two_holders_bound_ms: float | None = None
+    one_holder_bound_ms: float | None = None
+    stays: bool = False
     holder: str | None = None
     successor: str | None = None
     blackout_ms: float | None = None
@@ -30,6 +36,7 @@ class Trial:
     sent: int | None = None
     two_holders_ms: float | None = None
     no_holder_ms: float | None = None
+    one_holder_ms: float | None = None
     http_failed: int | None = None
     http_sent: int | None = None
     http_blackout_ms: float | None = None
@@ -38,7 +45,7 @@ class Trial:
     marks: Sequence[tuple[float, str]] = ()
     stalls: Sequence[tuple[float, float]] = ()
     recovered: bool = True
-    moved: bool = False
+    moves: int = 0
     void: str | None = None
     error: str | None = None
 
@@ -56,9 +63,14 @@ class Trial:
             return None
         if not self.recovered:
             return f"not recovered after {self.blackout_ms:.0f} ms without an answer"
-        if self.blackout_ms > self.bound_ms:
-            return f"{self.blackout_ms:.0f} ms without an answer, bound {self.bound_ms:.0f} ms"
-        return "the VIP moved, which nothing asked for" if self.moved else None
+        for measured, limit, what in (
+            (self.blackout_ms, self.bound_ms, "without an answer"),
+            (self.two_holders_ms, self.two_holders_bound_ms, "with two holders"),
+            (self.one_holder_ms, self.one_holder_bound_ms, "until one holder was left"),
+        ):
+            if measured is not None and limit is not None and measured > limit:
+                return f"{measured:.0f} ms {what}, bound {limit:.0f} ms"
+        return "the VIP moved, which nothing asked for" if self.stays and self.moves else None
 
     def as_json(self) -> dict[str, Any]:
         """The trial in the shape of the report; `from` and `to` are the holders before and after."""
@@ -69,7 +81,10 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The blackouts of one scenario and engine; figures are None where no trial counts."""
+    """The blackouts of one scenario and engine; figures are None where no trial counts.
+
+    `lossless` counts the trials in which not one datagram was lost.
+    """
 
     engine: str
     scenario: str
@@ -78,6 +93,7 @@ class Summary:
     p99_ms: float | None
     max_ms: float | None
     bound_ms: float
+    lossless: int = 0
     missed: int = 0
     void: int = 0
 
@@ -96,10 +112,9 @@ class Report:
             groups.setdefault((trial.scenario, trial.engine), []).append(trial)
         return [summarise(trials) for trials in groups.values()]
 
-    def misses(self, engines: Iterable[str]) -> list[Trial]:
-        """The trials of these engines that are not within their bounds."""
-        chosen = set(engines)
-        return [trial for trial in self.trials if trial.engine in chosen and trial.missed]
+    def misses(self, besides: Collection[str] = ()) -> list[Trial]:
+        """The trials that are not within their bounds, besides those of the engines named."""
+        return [trial for trial in self.trials if trial.engine not in besides and trial.missed]
 
     def spoilt(self) -> list[Trial]:
         """The control trials with a gap, of any engine: the apparatus itself lost datagrams."""
@@ -131,6 +146,7 @@ def summarise(trials: Sequence[Trial]) -> Summary:
         p99_ms=percentile(blackouts, 99) if blackouts else None,
         max_ms=max(blackouts) if blackouts else None,
         bound_ms=max(trial.bound_ms for trial in trials),
+        lossless=sum(1 for blackout in blackouts if blackout == 0),
         missed=sum(1 for trial in trials if trial.missed),
         void=sum(1 for trial in trials if trial.void is not None),
     )

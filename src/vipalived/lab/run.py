@@ -1,7 +1,4 @@
-"""A whole run: the world is built once, then trial after trial, engines taking turns.
-
-`Order` is what was asked for; it travels as JSON into the namespaces, where `carry_out` does it.
-"""
+"""A whole run inside the sandbox: worlds are built once, then trial after trial, engines taking turns."""
 
 from __future__ import annotations
 
@@ -9,82 +6,45 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any, Protocol
 
 from vipalived.errors import MissingRequirement
-from vipalived.lab.engines import Engine, engine
-from vipalived.lab.plan import BASE_LAYER, node_names, plan, timing
+from vipalived.lab.engines import engine
+from vipalived.lab.plan import Plan, plan
+from vipalived.lab.programme import Case, Order
 from vipalived.lab.results import Report, Trial
 from vipalived.lab.sandbox import python
 from vipalived.lab.stage import PORT
 from vipalived.lab.trial import FAILURE, Theatre
 from vipalived.lab.watch import HolderWatch
-from vipalived.lab.world import ROOT, World
-from vipalived.settings import Settings, load
+from vipalived.lab.world import World
 from vipalived.settings.loading import SECRETS
 
 ATTEMPTS = 3
 """A trial that the machine spoilt is done again, but not for ever; all of them are reported."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What to run. The outputs are open file descriptors, a directory descriptor for the logs, or None."""
-
-    layer: dict[str, Any]
-    engines: tuple[str, ...]
-    scenarios: tuple[str, ...]
-    repeat: int = 1
-    nodes: int | None = None
-    keepalived: str = "keepalived"
-    json: int | None = None
-    html: int | None = None
-    logs: int | None = None
-
-    def as_json(self) -> str:
-        """As text that `from_json` reads."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Order:
-        """The order that `as_json` wrote."""
-        data = json.loads(text)
-        return cls(**data | {"engines": tuple(data["engines"]), "scenarios": tuple(data["scenarios"])})
-
-    def settings(self) -> Settings:
-        """The values with the lab's own VIP below them; raises InvalidSettings."""
-        return load([BASE_LAYER, self.layer]).settings
-
-    def programme(self) -> Iterator[tuple[int, str, str]]:
-        """Number, scenario and engine of each trial: engines take turns, so that noise hits all alike."""
-        for number in range(1, self.repeat + 1):
-            for scenario in self.scenarios:
-                for name in self.engines:
-                    yield number, scenario, name
-
-
 class Audience(Protocol):
     """Whoever is told how a run goes on."""
 
-    def begins(self, number: int, scenario: str, engine: str) -> None:
+    def begins(self, case: Case) -> None:
         """A trial is about to begin."""
 
     def ended(self, trial: Trial, details: str | None) -> None:
         """A trial is over; `details` has the nodes' logs and addresses where something was wrong."""
 
 
-def describe(order: Order, settings: Settings, engines: Sequence[Engine]) -> dict[str, Any]:
+def describe(order: Order, programme: Iterable[Case]) -> dict[str, Any]:
     """The `lab` part of the report."""
-    cast = plan(settings, order.nodes)
+    cast = plan(order.settings(), order.nodes)
     return {
         "nodes": [host.name for host in cast.nodes],
         "vip": str(cast.vip),
-        "engines": {chosen.name: chosen.version() for chosen in engines},
+        "engines": {case.engine.name: case.engine.version() for case in programme},
         "kernel": platform.release(),
         "values": _without_secrets(order.layer),
     }
@@ -99,34 +59,33 @@ def _without_secrets(values: Any) -> Any:
     return values
 
 
-def carry_out(order: Order, audience: Audience) -> tuple[Report, bool]:
+def carry_out(order: Order, audience: Audience, interrupted: Callable[[], bool]) -> tuple[Report, bool]:
     """Runs the order's programme inside the sandbox; returns the report and whether it is complete.
 
-    An interrupt ends the run early, with the trials that were finished.
+    The run ends early once `interrupted` says so, with the trials that were finished.
     """
-    settings = order.settings()
-    engines = {name: engine(name, order.keepalived) for name in order.engines}
-    report = Report(describe(order, settings, list(engines.values())))
+    programme = order.programme()
+    report = Report(describe(order, programme))
+    theatres: dict[Plan, Theatre] = {}
     complete = False
     with suppress(KeyboardInterrupt):
-        theatre = _build(settings, order)
-        for number, scenario, name in order.programme():
-            audience.begins(number, scenario, name)
-            for trial, files in _attempts(theatre, scenario, engines[name], number):
+        for case in programme:
+            audience.begins(case)
+            if case.plan not in theatres:
+                theatres[case.plan] = _build(case.plan, len(theatres), order, interrupted)
+            for trial, files in _attempts(theatres[case.plan], case):
                 report.trials.append(trial)
                 audience.ended(trial, files.get(FAILURE))
-                _keep(order.logs, f"{scenario}-{name}-{number}", files)
+                _keep(order.logs, f"{case.scenario}-{case.engine.name}-{case.number}", files)
                 write(report, order)
         complete = True
     write(report, order)
     return report, complete
 
 
-def _attempts(
-    theatre: Theatre, scenario: str, chosen: Engine, number: int
-) -> Iterator[tuple[Trial, dict[str, str]]]:
+def _attempts(theatre: Theatre, case: Case) -> Iterator[tuple[Trial, dict[str, str]]]:
     for _ in range(ATTEMPTS):
-        trial, files = theatre.play(scenario, chosen, number)
+        trial, files = theatre.play(case)
         yield trial, files
         if trial.void is None:
             return
@@ -134,7 +93,7 @@ def _attempts(
 
 def failures(report: Report, order: Order) -> list[Trial]:
     """The trials that make the run fail: a baseline is only there to be compared with."""
-    return report.misses(name for name in order.engines if not engine(name).baseline)
+    return report.misses(besides=[name for name in order.engines if engine(name).baseline])
 
 
 def write(report: Report, order: Order) -> None:
@@ -165,19 +124,18 @@ def _overwrite(descriptor: int, text: str) -> None:
     os.ftruncate(descriptor, os.lseek(descriptor, 0, os.SEEK_CUR))
 
 
-def _build(settings: Settings, order: Order) -> Theatre:
-    """The world with its servers and its watch."""
+def _build(cast: Plan, number: int, order: Order, interrupted: Callable[[], bool]) -> Theatre:
+    """The world of this number, with its servers and its watch."""
     from pyroute2.netlink.exceptions import NetlinkError
 
     try:
-        world = World(plan(settings, order.nodes))
+        world = World(cast, number)
     except NetlinkError as error:
         hint = "the kernel must have `veth` and `bridge`: `modprobe veth bridge` as root loads them"
         raise MissingRequirement(f"cannot build the lab's network: {error.args[-1]}", hint=hint) from error
-    authority = _serve(world, ROOT)
-    watch = HolderWatch(world.plan.vip, world.namespaces())
-    names = node_names(settings, order.nodes)
-    return Theatre(world, watch, settings, timing(settings, names), authority)
+    authority = _serve(world, world.place)
+    watch = HolderWatch(cast.vip, world.namespaces())
+    return Theatre(world, watch, authority, order.quota, interrupted)
 
 
 def _serve(world: World, directory: Path) -> Path:

@@ -12,6 +12,7 @@ from vipalived.errors import VipalivedError
 from vipalived.lab.bounds import Timing, recovery_deadline, settling_deadline
 from vipalived.lab.daemon import Daemon
 from vipalived.lab.engines import Engine
+from vipalived.lab.pressure import Quota, busy
 from vipalived.lab.probe import Record
 from vipalived.lab.sandbox import python
 from vipalived.lab.watch import HolderWatch
@@ -46,9 +47,12 @@ class Stage:
         settings: Settings,
         timing: Timing,
         directory: Path,
+        quota: Quota,
+        interrupted: Callable[[], bool],
     ) -> None:
         self.world, self.watch, self.engine = world, watch, engine
         self.settings, self.timing, self.directory = settings, timing, directory
+        self.quota, self.interrupted = quota, interrupted
         self.nodes = tuple(host.name for host in world.plan.nodes)
         self.daemons: dict[str, Daemon] = {}
         self.marks: list[tuple[int, str]] = []
@@ -84,6 +88,24 @@ class Stage:
     def kill(self, node: str) -> None:
         """SIGKILL to all that the node's daemon consists of."""
         self.daemons.pop(node).kill()
+
+    def reload(self, node: str) -> None:
+        """The node's daemon reads values that differ a little from those before; waits until it runs with them."""
+        self.engine.prepare(node, changed(self.settings), self._place(node))
+        daemon = self.daemons[node]
+        before = len(daemon.said())
+        daemon.hang_up()
+        self.wait(
+            lambda: self.engine.reloaded(daemon.said()[before:]), 10.0, f"the daemon of {node} to reload"
+        )
+
+    @contextmanager
+    def pressure(self) -> Iterator[str]:
+        """A busy machine, and a CPU quota on every daemon; gives the words for it."""
+        for index, node in enumerate(self.nodes):
+            self.quota.limit(index, self.daemons[node].pids())
+        with busy():
+            yield f"load, {self.quota.says}"
 
     def mark(self, text: str) -> None:
         """Says what is about to be done, now; the first mark is the fault."""
@@ -197,6 +219,8 @@ class Stage:
     def _until(self, condition: Callable[[], bool], seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         while not condition():
+            if self.interrupted():
+                raise KeyboardInterrupt
             self._check()
             if time.monotonic() > deadline:
                 return False
@@ -221,6 +245,15 @@ class Stage:
         if len(holders - {victim}) != 1 or (alone and len(holders) != 1):
             return False
         return self.record.answered_since(since, since + length - _IN_FLIGHT)
+
+
+def changed(settings: Settings) -> Settings:
+    """The settings with one value different that no other value depends on."""
+    garp = settings.keepalived.garp
+    refresh = garp.model_copy(update={"master_refresh": garp.master_refresh + 1})
+    return settings.model_copy(
+        update={"keepalived": settings.keepalived.model_copy(update={"garp": refresh})}
+    )
 
 
 def _end(client: subprocess.Popen[bytes]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from vipalived.lab.bounds import Timing, bound
-from vipalived.lab.engines import Engine
+from vipalived.lab.bounds import Limits
 from vipalived.lab.kubectl import read
 from vipalived.lab.measure import (
     Stretch,
@@ -19,12 +20,13 @@ from vipalived.lab.measure import (
     runs,
     stalls,
 )
+from vipalived.lab.pressure import Quota
+from vipalived.lab.programme import Case
 from vipalived.lab.results import Trial
-from vipalived.lab.scenarios import SCENARIOS
+from vipalived.lab.scenarios import SCENARIOS, Scenario
 from vipalived.lab.stage import Stage, TrialFailed
 from vipalived.lab.watch import HolderWatch
 from vipalived.lab.world import ROOT, World
-from vipalived.settings import Settings
 
 _STALL = 20_000_000
 """From here on a pause between two datagrams is the client's own, not its schedule."""
@@ -38,22 +40,35 @@ class Theatre:
     """A world, its watch and what all trials in it share."""
 
     def __init__(
-        self, world: World, watch: HolderWatch, settings: Settings, timing: Timing, authority: Path
+        self,
+        world: World,
+        watch: HolderWatch,
+        authority: Path,
+        quota: Quota,
+        interrupted: Callable[[], bool],
     ) -> None:
-        self.world, self.watch, self.settings, self.timing = world, watch, settings, timing
-        self.authority = authority
+        self.world, self.watch, self.authority = world, watch, authority
+        self.quota, self.interrupted = quota, interrupted
 
-    def play(self, scenario: str, engine: Engine, number: int) -> tuple[Trial, dict[str, str]]:
+    def play(self, case: Case) -> tuple[Trial, dict[str, str]]:
         """Carries one trial out; returns it with the texts that tell its story, by file name.
 
         They are the nodes' logs and configurations and, where something was wrong, FAILURE.
         """
         directory = ROOT / "trial"
         directory.mkdir()
-        stage = Stage(self.world, self.watch, engine, self.settings, self.timing, directory)
-        limit = round(1000 * bound(scenario, self.timing), 1)
+        stage = Stage(
+            self.world,
+            self.watch,
+            case.engine,
+            case.settings,
+            case.timing,
+            directory,
+            self.quota,
+            self.interrupted,
+        )
         try:
-            trial = self._attempt(stage, scenario, number, limit)
+            trial = self._attempt(stage, case)
             files = stage.files()
             if trial.missed:
                 files[FAILURE] = self._failure(stage)
@@ -63,25 +78,24 @@ class Theatre:
             stage.close()
             shutil.rmtree(directory)
 
-    def _attempt(self, stage: Stage, scenario: str, number: int, limit: float) -> Trial:
+    def _attempt(self, stage: Stage, case: Case) -> Trial:
         try:
             with stage.asking(self.authority):
-                self._perform(stage, scenario, number)
+                self._perform(stage, SCENARIOS[case.scenario], case.number)
         except TrialFailed as failure:
-            return Trial(stage.engine.name, scenario, number, limit, error=failure.message)
-        return evaluate(stage, scenario, number, limit)
+            limit = _milliseconds(case.limits.blackout)
+            return Trial(case.engine.name, case.scenario, case.number, limit, error=failure.message)
+        return evaluate(stage, case)
 
     @staticmethod
-    def _perform(stage: Stage, scenario: str, number: int) -> None:
+    def _perform(stage: Stage, scenario: Scenario, number: int) -> None:
         for node in stage.nodes:
             stage.unhindered(node)
-        for node in stage.nodes:
-            stage.start(node)
-        stage.settle()
-        SCENARIOS[scenario].before(stage)
+        scenario.start(stage)
+        scenario.before(stage)
         stage.drift(number)
         stage.begin()
-        SCENARIOS[scenario].run(stage)
+        scenario.run(stage)
         stage.end()
 
     def _failure(self, stage: Stage) -> str:
@@ -92,7 +106,22 @@ class Theatre:
         return "\n".join([self.world.describe(), *logs])
 
 
-def evaluate(stage: Stage, scenario: str, number: int, limit: float) -> Trial:
+def _milliseconds(seconds: float) -> float:
+    return round(1000 * seconds, 1)
+
+
+def _bounds(limits: Limits) -> dict[str, Any]:
+    """The limits as a trial carries them."""
+    two, one = limits.two_holders, limits.one_holder
+    return {
+        "bound_ms": _milliseconds(limits.blackout),
+        "two_holders_bound_ms": None if two is None else _milliseconds(two),
+        "one_holder_bound_ms": None if one is None else _milliseconds(one),
+        "stays": limits.stays,
+    }
+
+
+def evaluate(stage: Stage, case: Case) -> Trial:
     """The figures of a stage whose scenario is over."""
     window = Stretch(stage.began, stage.ended - stage.began)
     datagrams = stage.record.between(window.start, window.end)
@@ -101,21 +130,19 @@ def evaluate(stage: Stage, scenario: str, number: int, limit: float) -> Trial:
     found = gaps(answered)
     pauses = stalls(datagrams, _STALL)
     doubtful = longest(disputed(found, pauses))
-    nobody, several = holder_times(
-        stage.watch.holders(window.start),
-        [sighting for sighting in stage.watch.sightings() if window.start <= sighting.at < window.end],
-        window,
-    )
+    sightings = [one for one in stage.watch.sightings() if window.start <= one.at < window.end]
+    nobody, several = holder_times(stage.watch.holders(window.start), sightings, window)
+    last_act = max(moment for moment, _ in stage.marks)
     last = next((run.node for run in reversed(answered) if run.node is not None), None)
 
     def after_fault(moment: int) -> float:
         return milliseconds(moment - stage.fault)
 
     return Trial(
-        engine=stage.engine.name,
-        scenario=scenario,
-        trial=number,
-        bound_ms=limit,
+        engine=case.engine.name,
+        scenario=case.scenario,
+        trial=case.number,
+        **_bounds(case.limits),
         holder=stage.holder,
         successor=last,
         blackout_ms=milliseconds(longest(found)),
@@ -124,6 +151,7 @@ def evaluate(stage: Stage, scenario: str, number: int, limit: float) -> Trial:
         sent=len(datagrams),
         two_holders_ms=milliseconds(several),
         no_holder_ms=milliseconds(nobody),
+        one_holder_ms=milliseconds(max([0, *(one.at - last_act for one in sightings)])),
         http_failed=sum(1 for request in requests if not request.succeeded),
         http_sent=len(requests),
         http_blackout_ms=milliseconds(request_stretch(requests, window.end)),
@@ -132,7 +160,7 @@ def evaluate(stage: Stage, scenario: str, number: int, limit: float) -> Trial:
         marks=[(after_fault(moment), text) for moment, text in stage.marks],
         stalls=[(after_fault(pause.start), milliseconds(pause.length)) for pause in pauses],
         recovered=stage.recovered,
-        moved=limit == 0 and last != stage.holder,
+        moves=len(sightings),
         void=f"the client itself stood still for {milliseconds(doubtful)} ms"
         if doubtful > _TOO_LONG
         else None,

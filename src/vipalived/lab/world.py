@@ -16,7 +16,6 @@ from vipalived.lab.plan import Host, Plan
 from vipalived.lab.sandbox import inside
 
 ROOT = Path("/run/vipalived-lab")
-BRIDGE = "lab0"
 
 _SYSCTLS = {
     # Linux's own defaults: a new namespace starts with whatever the machine's administrator chose.
@@ -57,17 +56,23 @@ _NEIGHBOUR_SYSCTLS = {
 
 
 class World:
-    """The bridge with its hosts. Everything that names a node takes the node's name."""
+    """The bridge with its hosts. Everything that names a node takes the node's name.
 
-    def __init__(self, plan: Plan) -> None:
+    Worlds of several numbers know nothing of each other; `place` is this one's directory.
+    """
+
+    def __init__(self, plan: Plan, number: int = 0) -> None:
         from pyroute2 import IPRoute
 
-        self.plan = plan
+        self.plan, self._number = plan, number
         self._vips = {vip.ip for vip in plan.vips}
         _private_run()
+        self.place = ROOT / f"world{number}"
+        self.place.mkdir()
         self._switch = IPRoute()
-        self._switch.link("add", ifname=BRIDGE, kind="bridge", br_stp_state=0, br_mcast_snooping=0)
-        self._bridge = self._switch.link_lookup(ifname=BRIDGE)[0]
+        bridge = f"lab{number}"
+        self._switch.link("add", ifname=bridge, kind="bridge", br_stp_state=0, br_mcast_snooping=0)
+        self._bridge = self._switch.link_lookup(ifname=bridge)[0]
         self._switch.link("set", index=self._bridge, state="up")
         self._ports: dict[str, int] = {}
         self._paths: dict[str, Path] = {}
@@ -82,15 +87,15 @@ class World:
         """A namespace of its own for the host, a link to the bridge, and its addresses."""
         from pyroute2 import IPRoute, netns
 
-        path = self._paths[host.name] = ROOT / "netns" / str(index)
+        path = self._paths[host.name] = self.place / "netns" / str(index)
         netns.create(str(path))
         inside = self._inside[host.name] = IPRoute(netns=str(path))
         _set_sysctls(path, _SYSCTLS)
         inside.link("set", index=inside.link_lookup(ifname="lo")[0], state="up")
-        self._ports[host.name] = self._wire(f"port{index}", host.link, path, host.mac)
+        self._ports[host.name] = self._wire(f"lab{self._number}.{index}", host.link, path, host.mac)
         self._switch.link("set", index=self._ports[host.name], master=self._bridge)
         for number, further in enumerate(host.further_links):
-            self._wire(f"port{index}.{number}", further, path, None)
+            self._wire(f"lab{self._number}.{index}.{number}", further, path, None)
             inside.link("set", index=inside.link_lookup(ifname=further)[0], state="up")
         neighbours = {
             f"net.ipv{family}.neigh.{host.link}.{name}": value
@@ -178,8 +183,9 @@ def _private_run() -> None:
     """A /run of our own, in memory: nothing of ours is left on the machine's."""
     if not inside():
         raise RuntimeError("the lab's world may only be built inside `vipalived.lab.sandbox`")
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
-    ROOT.mkdir()
+    if not ROOT.exists():
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+        ROOT.mkdir()
 
 
 def _set_sysctls(namespace: Path, values: Mapping[str, int]) -> None:

@@ -1,0 +1,84 @@
+"""Measure every figure that the documents name: `make bench`, or `make bench BENCH="stop crash-0.1s"` for some runs.
+
+Each run is one call of `vipalived lab run`, which writes out/bench/NAME.json and NAME.html.
+`tools/measurements.py` puts them into the documents.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+OUT = ROOT / "out" / "bench"
+BOTH = ("native", "keepalived")
+ALL = (*BOTH, "keepalived-0.2.3")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One call of the lab: what happens, to which engines, how often, and with which values."""
+
+    scenarios: tuple[str, ...]
+    engines: tuple[str, ...] = BOTH
+    repeat: int = 50
+    values: tuple[str, ...] = ()
+
+    def options(self) -> list[str]:
+        """For `vipalived lab run`."""
+        pairs = [("--scenario", name) for name in self.scenarios] + [("--engine", e) for e in self.engines]
+        pairs += [("--set", f"keepalived.vrrpInstance.{value}") for value in self.values]
+        return [*(word for pair in pairs for word in pair), "--repeat", str(self.repeat)]
+
+
+RUNS = {
+    "control": Run(("control",), repeat=20),
+    "stop": Run(("stop", "reload"), ALL),
+    "rolling": Run(("rolling", "return")),
+    "crash": Run(("crash", "partition"), ALL),
+    "kill": Run(("kill", "freeze")),
+    "flap": Run(("flap", "pause-all")),
+    "crash-0.1s": Run(("crash",), values=("advertInt=0.1",)),
+    "crash-0.03s": Run(("crash",), values=("advertInt=0.03",)),
+    "load": Run(("load",), repeat=10),
+    "load-0.03s": Run(("load",), repeat=10, values=("advertInt=0.03",)),
+    "mixed": Run(("mixed",), repeat=5),
+}
+"""By name: what the files are called."""
+
+
+def main() -> None:
+    """Carry out the runs that are named, or all of them."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"one of {', '.join(RUNS)}; all unless given"
+    )
+    names = parser.parse_args().names or list(RUNS)
+    if unknown := set(names) - set(RUNS):
+        parser.error(f"no such run: {', '.join(sorted(unknown))}; expected {', '.join(RUNS)}")
+    OUT.mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(names, start=1):
+        print(f"{name}, {number} of {len(names)}", flush=True)
+        outputs = ["--json", str(OUT / f"{name}.json"), "--html", str(OUT / f"{name}.html")]
+        command = [
+            str(Path(sys.executable).parent / "vipalived"),
+            "lab",
+            "run",
+            *RUNS[name].options(),
+            *outputs,
+        ]
+        # A broken bound is a result, and has been shown as one; an interrupt ends it all.
+        if subprocess.run(command, check=False).returncode not in {0, 1}:
+            sys.exit(1)
+    print(
+        f"The measurements are in {OUT.relative_to(ROOT)}; tools/measurements.py puts them into the documents"
+    )
+
+
+if __name__ == "__main__":
+    main()
