@@ -24,6 +24,23 @@ _Dumper.add_representer(
 )
 
 
+class _Reader(Loader):
+    """Reads what Helm wrote as Kubernetes does, to which a number that 64 bits cannot hold is a text.
+
+    PyYAML's own reader takes 1e+06 for text.
+    """
+
+    def number(self, node: yaml.ScalarNode) -> int | float | str:
+        try:
+            return super().number(node)
+        except yaml.MarkedYAMLError:
+            return str(node.value)
+
+
+for _name in ("int", "float"):
+    _Reader.add_constructor(f"tag:yaml.org,2002:{_name}", _Reader.number)
+
+
 def values_text(layer: dict[str, Any]) -> str:
     """A layer as a values file."""
     return yaml.dump(layer, Dumper=_Dumper)
@@ -40,8 +57,7 @@ class Rendered:
     def objects(self) -> list[dict[str, Any]]:
         """The objects, in the order of their kinds."""
         assert not self.refused, self.refused
-        # Not PyYAML's own reader: it takes 1e+06 for text.
-        found = [document for document in yaml.load_all(self.text, Loader) if document]
+        found = [document for document in yaml.load_all(self.text, _Reader) if document]
         return sorted(found, key=lambda document: str(document["kind"]))
 
 

@@ -21,18 +21,20 @@ INTERFACES = ("eth0", "ens3", "bond0.10", "en-p1_s2", "_0", "a23456789012345")
 DEFAULT_PASSWORD_CHARACTERS = string.ascii_letters + string.digits + "@%^&*()_+=:;,./?<>|~[]-"
 
 # Text as hostile as a values file can hold it: all but half a surrogate pair and what YAML cannot carry.
-_UNWRITABLE = [*map(chr, range(0x7F, 0xA0)), "\ufeff", "\ufffe", "\uffff"]
+_UNWRITABLE = [*map(chr, range(0x7F, 0xA0)), "\u2028", "\u2029", "\ufeff", "\ufffe", "\uffff"]
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=_UNWRITABLE), max_size=12)
+# As a key it is a merge to Helm.
+_keys = text.filter(lambda key: key != "<<")
 
 json_objects = st.dictionaries(
-    text,
+    _keys,
     st.recursive(
         st.none()
         | st.booleans()
         | st.integers(-(2**53), 2**53)
         | st.floats(allow_nan=False, allow_infinity=False)
         | text,
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_keys, inner, max_size=3),
         max_leaves=6,
     ),
     max_size=3,

@@ -15,7 +15,6 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 OUT = ROOT / "out" / "bench"
 BOTH = ("native", "keepalived")
-ALL = (*BOTH, "keepalived-0.2.3")
 
 
 @dataclass(frozen=True)
@@ -35,17 +34,21 @@ class Run:
 
 
 RUNS = {
-    "control": Run(("control",), repeat=20),
-    "stop": Run(("stop", "reload"), ALL),
-    "rolling": Run(("rolling", "return")),
-    "crash": Run(("crash", "partition"), ALL),
-    "kill": Run(("kill", "freeze")),
-    "flap": Run(("flap", "pause-all")),
+    **{
+        name: Run((name,))
+        for name in ("stop", "reload", "rolling", "return", "crash", "partition", "kill", "freeze")
+    },
     "crash-0.1s": Run(("crash",), values=("advertInt=0.1",)),
     "crash-0.03s": Run(("crash",), values=("advertInt=0.03",)),
+    "flap": Run(("flap", "pause-all", "control"), repeat=20),
     "load": Run(("load",), repeat=10),
-    "load-0.03s": Run(("load",), repeat=10, values=("advertInt=0.03",)),
+    "load-0.03s": Run(("load",), engines=("native",), repeat=10, values=("advertInt=0.03",)),
     "mixed": Run(("mixed",), repeat=5),
+    "baseline": Run(
+        ("control", "stop", "crash", "kill", "freeze", "partition", "rolling", "return"),
+        engines=("keepalived", "keepalived-0.2.3"),
+        repeat=20,
+    ),
 }
 """By name: what the files are called."""
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 import shutil
 import subprocess
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,7 @@ from tests.strategies import Layer, valid_layers
 from vipalived.errors import InvalidSettings
 from vipalived.render.manifests import manifests, to_yaml
 from vipalived.settings import load
-from vipalived.settings.values import Loader, parse_yaml
+from vipalived.settings.values import assign, parse_yaml
 
 pytestmark = pytest.mark.helm
 
@@ -156,6 +157,27 @@ def refused_by_both(helm: Path, tmp_path: Path, text: str) -> None:
         ours(text, "rel")
 
 
+# go-yaml writes such a key without quotes, and then reads it as a merge, which Helm 3 does even before its templates.
+@pytest.mark.parametrize("value", [1, None, [], {}, {"a": 1}, [{"a": 1}]])
+@pytest.mark.parametrize(
+    "place", ["affinity.<<", "tolerations[0].<<", "resources.limits.<<", "image.<<", "<<", "global.<<"]
+)
+def test_a_merge_as_a_key_is_refused_by_both(helm: Path, tmp_path: Path, place: str, value: Any) -> None:
+    holder = value
+    for step in reversed(re.findall(r"[^.\[\]]+", place)):
+        holder = [holder] if step == "0" else {step: holder}
+    refused_by_both(helm, tmp_path, values_text(holder))
+
+
+@pytest.mark.parametrize(
+    "argument", ["affinity.<<.a=1", "affinity.b=1,affinity.<<=1", "tolerations[0].<<.a=1"]
+)
+def test_a_merge_that_is_set_is_refused_by_both(helm: Path, tmp_path: Path, argument: str) -> None:
+    assert template(helm, "{}", tmp_path, more=["--set", argument]).refused
+    with pytest.raises(InvalidSettings, match="a key `<<` is a merge"):
+        load([assign({}, argument)])
+
+
 @pytest.mark.parametrize(("key", "value"), BROKEN)
 def test_each_broken_value_is_refused_by_both(helm: Path, tmp_path: Path, key: str, value: Any) -> None:
     refused_by_both(helm, tmp_path, values_text(broken({}, key, value)))
@@ -226,20 +248,38 @@ def test_the_chart_is_a_dependency_of_another(helm: Path, tmp_path: Path) -> Non
     assert same(ours("{namespace: elsewhere}", "rel"), rendered.objects)
 
 
-@quick
-@given(layer=valid_layers())
-def test_our_text_is_read_by_kubernetes_as_what_it_means(
-    helm: Path, tmp_path_factory: pytest.TempPathFactory, layer: Layer
-) -> None:
-    # kubectl and Helm read YAML with the same library; a chart that hands its values on shows what it reads.
-    chart = tmp_path_factory.getbasetemp() / "reader"
+def read_by_kubernetes(helm: Path, chart: Path, text: str) -> Any:
+    """What kubectl reads in one document: Helm has the same library, and a chart that shows its values."""
     (chart / "templates").mkdir(parents=True, exist_ok=True)
     (chart / "Chart.yaml").write_text("{apiVersion: v2, name: reader, version: 0.1.0}")
     (chart / "templates" / "all.yaml").write_text(
         "kind: Read\nread: {{ omit .Values `global` | toJson | quote }}"
     )
+    return json.loads(template(helm, text, chart, chart=chart).objects[0]["read"])
+
+
+@quick
+@given(layer=valid_layers())
+def test_our_text_is_read_by_kubernetes_as_what_it_means(
+    helm: Path, tmp_path_factory: pytest.TempPathFactory, layer: Layer
+) -> None:
     found = ours(values_text(layer), "rel")
     documents = re.split(r"(?m)^---\n", to_yaml(found))[1:]
     assert len(documents) == len(found)
-    rendered = template(helm, documents[0], chart, chart=chart)
-    assert same(found[0], yaml.load(rendered.objects[0]["read"], Loader))
+    assert same(found[0], read_by_kubernetes(helm, tmp_path_factory.getbasetemp() / "reader", documents[0]))
+
+
+# Beside the property tests, which meet one such text in thousands: all at once, and always the same.
+PIECES = (
+    "", " ", "\n", "\t", "\r", "#", ": ", "- ", "-", "+", "_", "0", "9", ".", "e", "x", "o", "y", "null", "~", "=", "<",
+    ">", "|", "%", "@", "`", "'", '"', "\\", "{", "}", "[", "]", ",", "&", "*", "!", "?", "---", "...", "{{", "12:30",
+    "\0", "\x1b", "\xa0", "\u00e9", "\u202e", "\U0001f600", "\U0010ffff",
+)  # fmt: skip
+TEXTS = {"".join(pieces) for pieces in [*product(PIECES, repeat=2), *product("0_9.-+ex", repeat=5)]} - {"<<"}
+
+
+def test_every_text_is_the_same_to_all(helm: Path, tmp_path: Path) -> None:
+    layer = {"static": True, "staticTolerations": [{text: [text, {"k": text}]} for text in sorted(TEXTS)]}
+    check_equal(helm, tmp_path, layer, "rel")
+    [pod] = ours(values_text(layer), "rel")
+    assert same(pod, read_by_kubernetes(helm, tmp_path / "reader", to_yaml([pod])))

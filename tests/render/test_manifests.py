@@ -242,7 +242,7 @@ HOSTILE = [
         "\t",
         "\u00e9",
         "\u202e",
-        "\u2028",
+        "-_0",
         "x" * 5000,
         "\x00",
         "\x1b[0m",
@@ -284,7 +284,7 @@ def configuration_of(found: list[Object]) -> str:
 @pytest.mark.parametrize("static", [False, True])
 def test_hostile_text_is_refused_or_stays_where_it_was_put(place: str, static: bool) -> None:
     plain = manifests(load([{"static": static, "keepalived": {"vrrpVersion": 2}}]).settings, "vipalived")
-    for text in HOSTILE:
+    for text in [*HOSTILE, "x\n\u2028hostPID: true"]:
         layer = put(place, text) | {"static": static, "keepalived": {"vrrpVersion": 2}}
         layer["keepalived"] |= put(place, text).get("keepalived", {})
         try:

@@ -32,6 +32,7 @@ def instance(text: str, rest: str = "") -> str:
 V2 = "vrrpVersion: 2"
 PEERS = "unicastPeers: [198.18.0.1, 198.18.0.2]"
 PASSWORD = "expected 1 to 8 ASCII letters, digits or `@%^&*()_+=:;,./?<>|~[]-`"
+UNWRITABLE = "expected text without control characters and line separators that YAML cannot carry"
 CASES = {
     "v2 carries whole seconds": Case(
         "error",
@@ -288,10 +289,23 @@ CASES = {
     "a control character": Case(
         "error",
         "",
-        "expected text without control characters that YAML cannot carry, "
-        r"found tolerations[0].b, affinity.\x7f, podAnnotations.a",
+        f"{UNWRITABLE}, found tolerations[0].b, affinity.\\x7f, podAnnotations.a",
         r'{podAnnotations: {a: "x\x85"}, affinity: {"\x7f": 1}, tolerations: [{b: "\uFEFF"}]}',
         r'{podAnnotations: {a: "x\x01\n"}, affinity: {"\t": 1}, tolerations: [{b: "\uFEFD"}]}',
+    ),
+    "a line separator": Case(
+        "error",
+        "",
+        f"{UNWRITABLE}, found affinity.a[0].\\u2029, podAnnotations.a",
+        r"""{podAnnotations: {a: "x\\\u2028"}, affinity: {a: [{"\u2029": 1}]}}""",
+        r"""{podAnnotations: {a: '\u2028', b: '\\u2028'}, affinity: {'\u2029': "\u2027\u2030"}}""",
+    ),
+    "a merge as a key": Case(
+        "error",
+        "",
+        "a key `<<` is a merge to YAML and cannot be rendered as a key, found affinity.a[0].<<, global.<<",
+        "{affinity: {a: [{'<<': {b: 1}}]}, global: {'<<': {c: 1}}}",
+        r"""{affinity: {'<': 1, '<<<': 2, '\u003c\u003c': 3, a: ['<<', '<<:'], b: '<<', c: '{"<<":1}', 'd,"<<': {}}}""",
     ),
 }
 
@@ -341,6 +355,9 @@ HINTS = {
         "say whose address is whose: `nodes: {NODE: {unicastSourceAddress: ADDRESS}}`"
     ),
     "this annotation is the one that rolls the pods when the configuration changes": "remove `checksum/configmap`",
+    "a key `<<` is a merge to YAML and cannot be rendered as a key": (
+        "remove it; an anchor is merged by `<<: *ANCHOR`, without quotes and above the other keys"
+    ),
 }
 
 

@@ -63,8 +63,11 @@
 {{- if hasKey $podAnnotations "checksum/configmap" -}}
 {{- print "- podAnnotations: this annotation is the one that rolls the pods when the configuration changes\n  hint: remove `checksum/configmap`\n" -}}
 {{- end -}}
-{{- if regexMatch `[\x{7f}-\x{9f}\x{feff}\x{fffe}\x{ffff}]` (omit $values "global" | toJson) -}}
-{{- print "- expected text without control characters that YAML cannot carry\n  hint: Helm would leave out all that stands beside it\n" -}}
+{{- if regexMatch `[\x{7f}-\x{9f}\x{feff}\x{fffe}\x{ffff}]|[^\\](?:\\\\)*\\u202[89]` (omit $values "global" | toJson) -}}
+{{- print "- expected text without control characters and line separators that YAML cannot carry\n  hint: Helm would leave out or misread what stands beside it\n" -}}
+{{- end -}}
+{{- if regexMatch `[{,]"\\u003c\\u003c":` ($values | toJson) -}}
+{{- print "- a key `<<` is a merge to YAML and cannot be rendered as a key\n  hint: remove it; an anchor is merged by `<<: *ANCHOR`, without quotes and above the other keys\n" -}}
 {{- end -}}
 {{- end -}}
 

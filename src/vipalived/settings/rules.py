@@ -25,7 +25,8 @@ from vipalived.settings.values import dotted, printable
 PASSWORD_CHARACTERS = r"^[A-Za-z0-9@%^&*()_+=:;,./?<>|~\[\]-]{1,8}$"
 RESERVED_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/instance")
 CHECKSUM_ANNOTATION = "checksum/configmap"
-UNWRITABLE = re.compile("[\x7f-\x9f\ufeff\ufffe\uffff]")
+UNWRITABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+MERGE = "<<"
 
 
 class Facts:
@@ -33,6 +34,7 @@ class Facts:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.values = settings.model_dump(by_alias=True)
         self.garp = settings.keepalived.garp
         self.version = settings.keepalived.vrrp_version
         self.instance = instance = settings.keepalived.vrrp_instance
@@ -107,15 +109,20 @@ def _repeated(items: list[object]) -> list[str]:
     return [str(item) for index, item in enumerate(items) if item in items[:index]]
 
 
-def _holding(characters: re.Pattern[str], value: object, path: tuple[str | int, ...]) -> Iterator[str]:
-    """The paths of the keys and texts that hold one of the characters."""
+_Offends = Callable[[str | int, object], object]
+
+
+def _where(value: object, offends: _Offends, path: tuple[str | int, ...] = ()) -> Iterator[str]:
+    """The paths of the keys and items inside that offend, by themselves or by what they hold."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for step, inner in items:
-        if isinstance(step, str) and characters.search(step):
+        if offends(step, inner):
             yield printable(dotted([*path, step]))
-        yield from _holding(characters, inner, (*path, step))
-    if isinstance(value, str) and characters.search(value):
-        yield printable(dotted(path))
+        yield from _where(inner, offends, (*path, step))
+
+
+def _unwritable(*texts: object) -> bool:
+    return any(isinstance(text, str) and UNWRITABLE.search(text) for text in texts)
 
 
 _VIPS = ".virtualIpAddress .virtualIpAddresses"
@@ -352,9 +359,21 @@ RULES: tuple[Rule, ...] = (
     ),
     _error(
         "",
-        "expected text without control characters that YAML cannot carry",
-        "Helm would leave out all that stands beside it",
-        lambda f: _holding(UNWRITABLE, f.settings.model_dump(by_alias=True, exclude={"global_"}), ()),
-        r'regexMatch `[\x{7f}-\x{9f}\x{feff}\x{fffe}\x{ffff}]` (omit $values "global" | toJson)',
+        "expected text without control characters and line separators that YAML cannot carry",
+        "Helm would leave out or misread what stands beside it",
+        # What all charts share is none of ours, and not rendered.
+        lambda f: _where(f.values | {"global": {}}, _unwritable),
+        # JSON escapes the line separators; a text that looks like the escape has two backslashes there.
+        r"regexMatch `[\x{7f}-\x{9f}\x{feff}\x{fffe}\x{ffff}]|[^\\](?:\\\\)*\\u202[89]`"
+        r' (omit $values "global" | toJson)',
+    ),
+    _error(
+        "",
+        f"a key `{MERGE}` is a merge to YAML and cannot be rendered as a key",
+        f"remove it; an anchor is merged by `{MERGE}: *ANCHOR`, without quotes and above the other keys",
+        # Helm 3 reads even what is not rendered.
+        lambda f: _where(f.values, lambda key, _: key == MERGE),
+        # Go's JSON has `<` as an escape; inside a text the quotes would have backslashes.
+        r'regexMatch `[{,]"\\u003c\\u003c":` ($values | toJson)',
     ),
 )

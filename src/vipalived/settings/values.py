@@ -3,7 +3,7 @@
 Layers are nested mappings with text keys. Source: Helm's documentation of values files and of `--set`, and
 what a real Helm answers. Stricter than Helm, which hides mistakes there: a repeated key, a key that is no
 text, a `<<` below other keys (the YAML specification and Helm disagree which of them wins), a tag of the
-file's own, a number without end, and an assignment without a key or without `=` are refused.
+file's own, a number that 64 bits cannot hold, and an assignment without a key or without `=` are refused.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from vipalived.errors import InvalidSettings, Problem
 Layer = dict[str, Any]
 
 _TAG = "tag:yaml.org,2002:"
+_DIGITS = "[0-9][0-9_]*"
+_EXPONENT = f"(?:[eE]_*[-+]?_*{_DIGITS})?"
 _IMPLICIT = {
     # What a plain scalar is to go-yaml, which reads YAML 1.1 without its dates and base-60 numbers.
     "bool": (
@@ -29,10 +31,18 @@ _IMPLICIT = {
     ),
     "null": ("~nN", r"~|null|Null|NULL|"),
     "merge": ("<", r"<<"),
-    "int": ("-+0123456789", r"[-+]?(?:0_*[bB][01_]+|0_*[oO]?[0-7_]+|[1-9][0-9_]*|0_*[xX][0-9a-fA-F_]+|0)"),
+    # Underscores may stand anywhere behind a sign or digit; behind a dot in front, only between digits.
+    "int": (
+        "-+0123456789",
+        r"[-+]?_*(?:0_*[bB]_*[01][01_]*|0_*[oO]?_*[0-7][0-7_]*|[1-9][0-9_]*|0_*[xX]_*[0-9a-fA-F][0-9a-fA-F_]*|0_*)",
+    ),
     "float": (
         "-+.0123456789",
-        r"[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        (
+            rf"[-+]?_*{_DIGITS}(?:\.[0-9_]*)?{_EXPONENT}|[-+]_*\._*{_DIGITS}{_EXPONENT}"
+            r"|\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?"
+            r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+        ),
     ),
 }
 
@@ -56,11 +66,13 @@ class Loader(yaml.SafeLoader):
     def number(self, node: yaml.ScalarNode) -> int | float:
         text = self.construct_scalar(node).replace("_", "")
         with suppress(ValueError):
-            return int(text, 8 if re.fullmatch(r"[-+]?0[0-7]+", text) else 0)
+            whole = int(text, 8 if re.fullmatch(r"[-+]?0[0-7]+", text) else 0)
+            if -(2**63) <= whole < 2**64:
+                return whole
         with suppress(ValueError):
             if math.isfinite(number := float(text)):
                 return number
-        raise _refusal(node, "expected a finite number")
+        raise _refusal(node, "expected a number that 64 bits can hold")
 
     def truth(self, node: yaml.ScalarNode) -> bool:
         text = self.construct_scalar(node)

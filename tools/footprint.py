@@ -1,0 +1,130 @@
+"""What an engine costs a node that is at rest: memory and CPU of its processes, as Master and as Backup.
+
+usage: tools/footprint.py [SECONDS]     writes out/bench/footprint.json and prints a table
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from vipalived.lab import sandbox
+from vipalived.lab.daemon import Daemon
+from vipalived.lab.engines import engine
+from vipalived.lab.plan import plan
+from vipalived.lab.world import World
+from vipalived.settings import Settings, load
+
+OUT = Path(__file__).parent.parent / "out" / "bench" / "footprint.json"
+SETTLED = 60.0
+CASES = {
+    "1 VIP, advert 1 s": (1, 1, 1.0),
+    "64 VIPs on 8 virtual routers, advert 0.1 s": (8, 8, 0.1),
+}
+"""Virtual routers, VIPs of each, interval."""
+
+
+def values(router: int, vips: int, interval: float) -> Settings:
+    """The settings of one virtual router; the first node is the Master."""
+    further = [f"198.18.0.{100 + 10 * router + index}/24" for index in range(vips)]
+    instance: dict[str, Any] = {
+        "virtualRouterId": 51 + router,
+        "virtualIpAddress": further[0],
+        "virtualIpAddresses": further[1:],
+        "advertInt": interval,
+        "nopreempt": False,
+    }
+    return load(
+        [
+            {"engine": "native", "keepalived": {"vrrpInstance": instance}},
+            {"nodes": {"node-1": {"priority": 200}}},
+        ]
+    ).settings
+
+
+def start(world: World, node: str, routers: list[Settings], name: str) -> list[Daemon]:
+    """A daemon on the node for each virtual router."""
+    daemons = []
+    for index, settings in enumerate(routers):
+        place = world.place / f"{node}-{index}"
+        place.mkdir()
+        command = engine(name).prepare(node, settings, place)
+        daemons.append(Daemon(node, world.enter(node), command, place / "log"))
+    return daemons
+
+
+def until(said: str, daemons: list[Daemon]) -> None:
+    """Waits until every daemon has said this."""
+    deadline = time.monotonic() + SETTLED
+    while not all(said in daemon.said() for daemon in daemons):
+        if time.monotonic() > deadline:
+            sys.exit(f"waited in vain for `{said}`:\n" + "\n".join(daemon.said() for daemon in daemons))
+        time.sleep(0.05)
+
+
+def cpu(daemons: list[Daemon]) -> float:
+    """Seconds of CPU that they have used, to the nanosecond."""
+    stats = (Path(f"/proc/{pid}/schedstat").read_text() for daemon in daemons for pid in daemon.pids())
+    return sum(int(stat.split()[0]) for stat in stats) / 1e9
+
+
+def resident(daemons: list[Daemon]) -> float:
+    """MiB of the largest of them."""
+    statuses = (Path(f"/proc/{pid}/status").read_text() for daemon in daemons for pid in daemon.pids())
+    return max(int(status.partition("VmRSS:")[2].split()[0]) for status in statuses) / 1024
+
+
+def measure(number: int, case: str, seconds: float) -> list[dict[str, Any]]:
+    """The rows of one case."""
+    count, vips, interval = CASES[case]
+    routers = [values(router, vips, interval) for router in range(count)]
+    world = World(plan(routers[0], 2), number)
+    nodes = [host.name for host in world.plan.nodes]
+    daemons = {node: start(world, node, routers, "native") for node in nodes}
+    until("-> MASTER", daemons[nodes[0]])
+    until("-> BACKUP", daemons[nodes[1]])
+    time.sleep(max(7.0, 3 * interval))  # the second batch of gratuitous ARP belongs to the takeover
+    before = {node: cpu(daemons[node]) for node in nodes}
+    time.sleep(seconds)
+    rows = [
+        {
+            "case": case,
+            "role": role,
+            "processes": count,
+            "cpu_percent": round(100 * (cpu(daemons[node]) - before[node]) / seconds, 3),
+            "resident_mib": round(resident(daemons[node]), 1),
+        }
+        for node, role in zip(nodes, ("Master", "Backup"), strict=True)
+    ]
+    for daemon in (one for group in daemons.values() for one in group):
+        daemon.kill()
+    return rows
+
+
+def inside(seconds: float) -> None:
+    """In the sandbox: measure, write and show."""
+    rows = [row for number, case in enumerate(CASES) for row in measure(number, case, seconds)]
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    OUT.write_text(json.dumps({"seconds": seconds, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+    for row in rows:
+        print(
+            f"{row['case']}, {row['role']}: {row['cpu_percent']} % of a core for {row['processes']} process(es), "
+            f"{row['resident_mib']} MiB resident each"
+        )
+
+
+def main() -> None:
+    """Outside: enter the sandbox."""
+    if sys.argv[1:2] == ["inside"]:
+        inside(float(sys.argv[2]))
+        return
+    sandbox.check()
+    seconds = float(sys.argv[1]) if sys.argv[1:] else 60.0
+    sys.exit(sandbox.run(sandbox.python(__file__, "inside", str(seconds))))
+
+
+if __name__ == "__main__":
+    main()
