@@ -165,6 +165,7 @@ def _keepalived(
 ) -> Layer:
     authentication = (
         some(authType=st.sampled_from(["PASS", "AH"]), authPass=passwords)
+        | st.just({"authType": "PASS", "authPass": ""})
         if version == 2
         else some(authType=st.sampled_from(["PASS", "AH"]), authPass=text.map(lambda t: t[:8]))
     )

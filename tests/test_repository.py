@@ -123,7 +123,7 @@ def run_script(name: str, *arguments: str, env: dict[str, str]) -> subprocess.Co
 
 @pytest.mark.parametrize(
     ("purpose", "packages"),
-    [("demo", "keepalived iproute2 util-linux"), ("test", "keepalived iproute2 util-linux git tshark")],
+    [("demo", "util-linux"), ("test", "util-linux keepalived iproute2 git tshark")],
 )
 def test_missing_packages_are_named_in_one_line(tmp_path: Path, purpose: str, packages: str) -> None:
     done = run_script("packages.sh", purpose, env=without_programs(tmp_path))
@@ -133,8 +133,16 @@ def test_missing_packages_are_named_in_one_line(tmp_path: Path, purpose: str, pa
 
 
 def test_programs_that_are_there_are_not_asked_for(tmp_path: Path) -> None:
-    done = run_script("packages.sh", "demo", env=without_programs(tmp_path, "unshare"))
-    assert done.stderr.endswith(": keepalived iproute2\n")
+    done = run_script("packages.sh", "test", env=without_programs(tmp_path, "unshare", "git"))
+    assert done.stderr.endswith(": keepalived iproute2 tshark\n")
+
+
+def test_the_demo_does_without_keepalived_where_it_cannot_be_installed(tmp_path: Path) -> None:
+    env = without_programs(tmp_path, "unshare")
+    packages, engines = run_script("packages.sh", "demo", env=env), run_script("engines.sh", env=env)
+    assert (packages.returncode, packages.stderr) == (0, "")
+    assert engines.stdout == "--engine native\n"
+    assert "keepalived is not installed" in engines.stderr
 
 
 def test_a_python_that_does_not_run_is_named_in_one_line(tmp_path: Path) -> None:

@@ -49,7 +49,9 @@ def test_each_takes_over_from_the_other_in_every_form_of_vrrp(lab: Lab) -> None:
     for trial in run.report["trials"]:
         assert trial["from"] == "node-1", trial
         assert trial["to"] not in {"node-1", None}, trial
-        handed = 0 if trial["engine"].startswith("native>") else 42.5  # 156/256 of 50 ms, and a claim of 12 ms
+        handed = (
+            0 if trial["engine"].startswith("native>") else 42.5
+        )  # 156/256 of 50 ms, and a claim of 12 ms
         assert trial["blackout_ms"] <= handed + BUSY, trial
 
 

@@ -249,13 +249,17 @@ def test_the_chart_is_a_dependency_of_another(helm: Path, tmp_path: Path) -> Non
 
 
 def read_by_kubernetes(helm: Path, chart: Path, text: str) -> Any:
-    """What kubectl reads in one document: Helm has the same library, and a chart that shows its values."""
+    """What kubectl reads in one document: Helm has the same library, and a chart that shows one of its files.
+
+    Not its values: of those Helm 3 leaves out what is null.
+    """
     (chart / "templates").mkdir(parents=True, exist_ok=True)
     (chart / "Chart.yaml").write_text("{apiVersion: v2, name: reader, version: 0.1.0}")
+    (chart / "document.yaml").write_text(text, encoding="utf-8")
     (chart / "templates" / "all.yaml").write_text(
-        "kind: Read\nread: {{ omit .Values `global` | toJson | quote }}"
+        "kind: Read\nread: {{ .Files.Get `document.yaml` | fromYaml | toJson | quote }}"
     )
-    return json.loads(template(helm, text, chart, chart=chart).objects[0]["read"])
+    return json.loads(template(helm, "{}", chart, chart=chart).objects[0]["read"])
 
 
 @quick

@@ -265,9 +265,17 @@ def test_every_line_is_one_that_was_meant(layer: Layer) -> None:
     routers = len({vip.version for vip in chosen.vips})
     for option in ("virtual_router_id", "priority", "advert_int", "state", "interface", "virtual_ipaddress"):
         assert options.count(option) == routers
-    assert options.count("auth_pass") == (routers if chosen.keepalived.vrrp_version == 2 else 0)
+    authenticates = (
+        chosen.keepalived.vrrp_version == 2 and chosen.keepalived.vrrp_instance.authentication.auth_pass
+    )
+    assert options.count("auth_pass") == (routers if authenticates else 0)
     assert options.count("router_id") == options.count("vrrp_version") == 1
     assert sum(line.endswith("{") for line in lines) == options.count("}")
+
+
+def test_an_empty_password_is_no_authentication() -> None:
+    values = {"keepalived": {"vrrpVersion": 2, "vrrpInstance": {"authentication": {"authPass": ""}}}}
+    assert "auth" not in keepalived.render(load([values]).settings)
 
 
 PASSWORDS = [

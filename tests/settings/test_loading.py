@@ -57,7 +57,7 @@ nodes:
         "nameSpace: unknown key",
         f"{INSTANCE}.advertInt: VRRPv2 carries whole seconds only, found 0.5",
         (
-            f"{INSTANCE}.authentication.authPass: expected 1 to 8 ASCII letters, digits or "
+            f"{INSTANCE}.authentication.authPass: expected up to 8 ASCII letters, digits or "
             "`@%^&*()_+=:;,./?<>|~[]-`, found another character"
         ),
         "hostNetwork: the VIP would live and die in the pod's own network, found false",

@@ -31,7 +31,7 @@ def instance(text: str, rest: str = "") -> str:
 
 V2 = "vrrpVersion: 2"
 PEERS = "unicastPeers: [198.18.0.1, 198.18.0.2]"
-PASSWORD = "expected 1 to 8 ASCII letters, digits or `@%^&*()_+=:;,./?<>|~[]-`"
+PASSWORD = "expected up to 8 ASCII letters, digits or `@%^&*()_+=:;,./?<>|~[]-`"
 UNWRITABLE = "expected text without control characters and line separators that YAML cannot carry"
 CASES = {
     "v2 carries whole seconds": Case(
@@ -97,12 +97,12 @@ CASES = {
         instance("authentication: {authPass: 'se#cret'}", V2),
         instance("authentication: {authPass: 'se,cret'}", V2),
     ),
-    "empty password": Case(
+    "AH without a password": Case(
         "error",
         f"{INSTANCE}.authentication.authPass",
-        f"{PASSWORD}, found an empty password",
-        instance("authentication: {authPass: ''}", V2),
-        instance("authentication: {authPass: '0'}", V2),
+        "AH authentication needs a password, found an empty text",
+        instance("authentication: {authType: AH, authPass: ''}", V2),
+        instance("authentication: {authType: PASS, authPass: ''}", V2),
     ),
     "IPv6 under v2": Case(
         "error",

@@ -78,7 +78,7 @@ vrrp_instance {{ $instance.name }}{{ if $index }}_V{{ $family }}{{ end }} {
   {{- with include "vipalived.value" (dict "values" $.Values "parameter" "NOPREEMPT") }}
   {{ . }}
   {{- end }}
-  {{- if eq (int $.Values.keepalived.vrrpVersion) 2 }}
+  {{- if and (eq (int $.Values.keepalived.vrrpVersion) 2) $instance.authentication.authPass }}
   authentication {
     auth_type {{ $instance.authentication.authType }}
     auth_pass {{ $instance.authentication.authPass }}

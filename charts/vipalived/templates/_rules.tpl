@@ -21,8 +21,11 @@
 {{- if and (eq $version 3) (ne $interval (round $interval 2)) -}}
 {{- print "- keepalived.vrrpInstance.advertInt: VRRPv3 carries hundredths of a second, no finer\n  hint: round it to two decimals\n" -}}
 {{- end -}}
-{{- if and (eq $version 2) (not (regexMatch `^[A-Za-z0-9@%^&*()_+=:;,./?<>|~\[\]-]{1,8}$` $instance.authentication.authPass)) -}}
-{{- print "- keepalived.vrrpInstance.authentication.authPass: expected 1 to 8 ASCII letters, digits or `@%^&*()_+=:;,./?<>|~[]-`\n  hint: keepalived's configuration reads blanks, quotes and `#!${}\\` as its own syntax\n" -}}
+{{- if and (eq $version 2) (not (regexMatch `^[A-Za-z0-9@%^&*()_+=:;,./?<>|~\[\]-]{0,8}$` $instance.authentication.authPass)) -}}
+{{- print "- keepalived.vrrpInstance.authentication.authPass: expected up to 8 ASCII letters, digits or `@%^&*()_+=:;,./?<>|~[]-`\n  hint: keepalived's configuration reads blanks, quotes and `#!${}\\` as its own syntax\n" -}}
+{{- end -}}
+{{- if and (eq $version 2) (eq $instance.authentication.authType "AH") (not $instance.authentication.authPass) -}}
+{{- print "- keepalived.vrrpInstance.authentication.authPass: AH authentication needs a password\n  hint: set one, or use `authType: PASS`, under which an empty password means no authentication\n" -}}
 {{- end -}}
 {{- if and (eq $version 2) (has "6" $facts.families) -}}
 {{- print "- keepalived.vrrpInstance.virtualIpAddress: VRRPv2 has no IPv6\n  hint: use `keepalived.vrrpVersion: 3`, or IPv4 addresses only\n" -}}

@@ -118,7 +118,7 @@ def _instance(settings: Settings, router: VirtualRouter) -> Iterator[str]:
 
 def _authentication(settings: Settings) -> Iterator[str]:
     authentication = settings.keepalived.vrrp_instance.authentication
-    if settings.keepalived.vrrp_version == 2:
+    if settings.keepalived.vrrp_version == 2 and authentication.auth_pass:
         pair = (f"auth_type {authentication.auth_type}", f"auth_pass {authentication.auth_pass}")
         yield from _block("authentication", iter(pair))
 

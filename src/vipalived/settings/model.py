@@ -146,7 +146,7 @@ class Authentication(Model):
     auth_type: Literal["PASS", "AH"] = "PASS"
     """Authentication type (PASS or AH); VRRPv2 only, VRRPv3 has no authentication"""
     auth_pass: str = Field("k8s_vip", max_length=8)
-    """Authentication password (max 8 characters for PASS); VRRPv2 only"""
+    """Authentication password (max 8 characters for PASS); empty for none; VRRPv2 only"""
 
 
 class VrrpInstance(Model):

@@ -22,7 +22,7 @@ from vipalived.settings.addresses import is_network_or_broadcast, parse_address
 from vipalived.settings.model import Authentication, Settings
 from vipalived.settings.values import dotted, printable
 
-PASSWORD_CHARACTERS = r"^[A-Za-z0-9@%^&*()_+=:;,./?<>|~\[\]-]{1,8}$"
+PASSWORD_CHARACTERS = r"^[A-Za-z0-9@%^&*()_+=:;,./?<>|~\[\]-]{0,8}$"
 RESERVED_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/instance")
 CHECKSUM_ANNOTATION = "checksum/configmap"
 UNWRITABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -175,14 +175,22 @@ RULES: tuple[Rule, ...] = (
     ),
     _error(
         ".authentication.authPass",
-        "expected 1 to 8 ASCII letters, digits or `@%^&*()_+=:;,./?<>|~[]-`",
+        "expected up to 8 ASCII letters, digits or `@%^&*()_+=:;,./?<>|~[]-`",
         "keepalived's configuration reads blanks, quotes and `#!${}\\` as its own syntax",
         lambda f: _when(
-            f.version == 2 and not re.fullmatch(PASSWORD_CHARACTERS, f.password),
-            "another character" if f.password else "an empty password",
+            f.version == 2 and not re.fullmatch(PASSWORD_CHARACTERS, f.password), "another character"
         ),
         f"and (eq $version 2) (not (regexMatch `{PASSWORD_CHARACTERS}` $instance.authentication.authPass))",
         reads=".authentication.authPass keepalived.vrrpVersion",
+    ),
+    _error(
+        ".authentication.authPass",
+        "AH authentication needs a password",
+        "set one, or use `authType: PASS`, under which an empty password means no authentication",
+        lambda f: _when(f.settings.uses_ah and not f.password, "an empty text"),
+        'and (eq $version 2) (eq $instance.authentication.authType "AH")'
+        " (not $instance.authentication.authPass)",
+        reads=".authentication keepalived.vrrpVersion",
     ),
     _error(
         ".virtualIpAddress",
