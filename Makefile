@@ -11,7 +11,7 @@ OUT := out
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check generate bench soak lock format clean demo-packages test-packages
+.PHONY: help setup demo test check generate bench interop soak lock format clean demo-packages test-packages interop-packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -23,7 +23,7 @@ $(STAMP): requirements.txt pyproject.toml tools/venv.sh
 	@touch $@
 
 # Ahead of .venv, so that who has to install something learns it at once.
-demo-packages test-packages: %-packages:
+demo-packages test-packages interop-packages: %-packages:
 	@sh tools/packages.sh $*
 
 demo: demo-packages $(STAMP) ## watch both engines move a VIP between three nodes (under 90 s)
@@ -53,6 +53,9 @@ generate: $(STAMP) ## rewrite the files that are generated from the settings
 
 bench: test-packages $(STAMP) ## every figure of docs/measurements.md anew (hours; BENCH="NAME ..." for some of its runs)
 	@$(BIN)/python tools/bench.py $(BENCH)
+
+interop: interop-packages $(STAMP) ## the native engine and FRR's vrrpd on one segment (minutes)
+	@$(BIN)/pytest -m frr tests/interop
 
 soak: test-packages $(STAMP) ## the tests that take minutes to hours
 	@$(BIN)/pytest -m soak

@@ -214,6 +214,11 @@ _probe = {
 }
 _lists = st.none() | st.lists(json_objects, max_size=2)
 _objects = st.none() | json_objects
+_DEPARTURES = (
+    *("hitlessResignation", "promptSuccession", "claimBeforeOwn", "partingAdvert", "pacedGarp"),
+    *("lastResort", "kernelLease", "checksumPseudoHeader"),
+)
+
 _kubernetes = some(
     nameOverride=st.just("") | labels,
     fullnameOverride=st.just("") | labels,
@@ -224,6 +229,8 @@ _kubernetes = some(
         tag=st.sampled_from(["", "3.22", "2.2.7-r0", "_", "1e3", "007"]),
     ),
     imagePullSecrets=_lists,
+    engine=st.just("keepalived"),
+    native=st.none() | some(**dict.fromkeys(_DEPARTURES, st.booleans())),
     static=st.booleans(),
     staticNodeSelector=st.none() | label_maps,
     staticAffinity=_objects,

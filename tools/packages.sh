@@ -2,7 +2,7 @@
 # Sees to the programs that Python packages cannot bring. What is missing is installed where this runs as
 # root on Debian or a relative of it; elsewhere one line names the packages, and the exit status is 1 unless
 # what is missing is only wished for.
-# usage: tools/packages.sh demo|test|PACKAGE...
+# usage: tools/packages.sh demo|test|interop|PACKAGE...
 set -eu
 
 # PROGRAM:PACKAGE. The programs decide, as another distribution has them in packages of other names.
@@ -10,8 +10,9 @@ unset missing
 needs= wishes=
 case ${1-} in
 demo) needs='unshare:util-linux' wishes='keepalived:keepalived' ;;
+interop) needs='ip:iproute2 tshark:tshark unshare:util-linux /usr/lib/frr/vrrpd:frr' ;;
 test) needs='unshare:util-linux keepalived:keepalived ip:iproute2 git:git tshark:tshark' ;;
-'') echo "usage: $0 demo|test|PACKAGE..." >&2 && exit 2 ;;
+'') echo "usage: $0 demo|test|interop|PACKAGE..." >&2 && exit 2 ;;
 *) missing=" $*" ;;
 esac
 

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, ip_address, ip_interface
 import pytest
 
 from vipalived.agent.member import Member
-from vipalived.agent.plan import MemberPlan
+from vipalived.agent.plan import Departures, MemberPlan
 from vipalived.net.view import AddressChange, Interface, View
 from vipalived.net.wire import Received
 from vipalived.vrrp.model import AddAddresses, Advert, Announce, Garp, RemoveAddresses, SendAdvert
@@ -130,6 +130,15 @@ def test_ah_is_byte_for_byte_what_keepalived_sends_and_counts_on() -> None:
     assert first[:10] + first[12:] == FIRST_AH[:10] + FIRST_AH[12:]
     assert destination == IPv4Address("224.0.0.18")
     assert int.from_bytes(second[28:32]) == 2
+
+
+@pytest.mark.parametrize(("pseudo_header", "sum_"), [(True, "fd7f"), (False, "a422")])
+def test_one_value_chooses_the_checksum_of_rfc_9568(pseudo_header: bool, sum_: str) -> None:
+    """With the pseudo-header it is a capture of keepalived's; without, the sum was worked out by hand."""
+    chosen = Departures(checksum_pseudo_header=pseudo_header)
+    stand = Stand(replace(PLAN, version=3, interval=0.5, departures=chosen))
+    stand.member.carry_out(SendAdvert(100))
+    assert stand.wire.sent[0][0][20:].hex() == f"313364010032{sum_}c6120064"
 
 
 def test_who_hears_a_sequence_number_goes_on_from_it() -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import fields, replace
 from ipaddress import ip_address, ip_interface
 from typing import Any
 
 import pytest
 
-from vipalived.agent.plan import Plan, plan
+from vipalived.agent.plan import Departures, Plan, plan
 from vipalived.settings import load
-from vipalived.vrrp.model import Garp
+from vipalived.settings.model import Native
+from vipalived.vrrp.model import Config, Garp
 from vipalived.vrrp.packet import Auth, AuthType
 
 SOURCE = ip_address("198.18.0.1")
@@ -71,6 +73,32 @@ def test_the_state_machine_gets_the_same_words() -> None:
     config = made().members[0].config(SOURCE)
     assert (config.vrid, config.priority, config.source, config.interval) == (51, 100, SOURCE, 1.0)
     assert config.addresses == (ip_address("198.18.0.100"),)
+
+
+def config_with(**native: bool) -> Config:
+    return plan(load([{"native": native}]).settings, "cp-1").members[0].config(SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("value", "changed"),
+    [
+        ("hitlessResignation", {"hitless": False}),
+        ("promptSuccession", {"prompt_succession": False}),
+        ("claimBeforeOwn", {"claim_window": 0.0}),
+        ("partingAdvert", {"parting_advert": False}),
+        ("pacedGarp", {"garp": Garp(spread=0.0)}),
+        ("lastResort", {"last_resort": False}),
+        ("kernelLease", {"kernel_lease": False}),
+        ("checksumPseudoHeader", {}),
+    ],
+)
+def test_each_departure_can_be_switched_off_alone(value: str, changed: dict[str, Any]) -> None:
+    assert config_with(**{value: False}) == replace(config_with(), **changed)
+
+
+def test_every_departure_is_a_value() -> None:
+    assert {field.name for field in fields(Departures)} == set(Native.model_fields)
+    assert all(default is True for default in Native().model_dump().values())
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,8 @@ def test_native_gets_its_values_and_two_capabilities(tmp_path: Path) -> None:
     words = list(command.argv)
     assert words[:3] == ["setpriv", "--bounding-set=-all,+net_admin,+net_raw", "--"]
     assert words[-5:] == ["agent", "-f", str(tmp_path / "values.yaml"), "--node", "cp-1"]
-    assert load([parse_yaml((tmp_path / "values.yaml").read_text(), "values.yaml")]).settings == CONTRACT
+    written = load([parse_yaml((tmp_path / "values.yaml").read_text(), "values.yaml")]).settings
+    assert written == CONTRACT.model_copy(update={"engine": "native"})
 
 
 def test_two_engines_on_one_segment(tmp_path: Path) -> None:

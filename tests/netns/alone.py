@@ -54,12 +54,25 @@ def link() -> None:
 class Agent:
     """`vipalived agent` on v0."""
 
-    def __init__(self, place: Path, *before: str) -> None:
+    def __init__(
+        self, place: Path, *before: str, engine: tuple[str, ...] = ("--set", "engine=native")
+    ) -> None:
         self.values, self.log = place / "values.yaml", place / "log"
         self.values.touch()
         settings = ("virtualIpAddress=" + VIP, "interface=v0", "advertInt=0.1")
         words = [word for text in settings for word in ("--set", f"keepalived.vrrpInstance.{text}")]
-        command = [*before, sys.executable, "-P", "-c", _MAIN, "agent", "-f", str(self.values), *words]
+        command = [
+            *before,
+            sys.executable,
+            "-P",
+            "-c",
+            _MAIN,
+            "agent",
+            "-f",
+            str(self.values),
+            *words,
+            *engine,
+        ]
         with self.log.open("ab") as file:
             self.process = subprocess.Popen(command, stderr=file, stdout=file)
 
@@ -156,6 +169,21 @@ def permission(place: Path) -> None:
         assert agent.said(missing)
 
 
+def other_engine(place: Path) -> None:
+    """Values for keepalived are refused at the start, and by an engine that runs, which goes on."""
+    agent = Agent(place, engine=())
+    assert agent.process.wait(START) == 2
+    assert agent.said("error: engine: `vipalived agent` expected `native`, found `keepalived`")
+    agent.values.write_text("engine: native\n")
+    agent.log.unlink()
+    agent = Agent(place, engine=()).master()
+    agent.values.write_text("{}\n")
+    agent.process.send_signal(signal.SIGHUP)
+    agent.until("refused to reload: engine: `vipalived agent` expected `native`", START)
+    assert held()
+    agent.end()
+
+
 def stray(place: Path) -> None:
     """While another router is Master, the VIP does not stay on this node, whoever put it there."""
     agent = Agent(place)
@@ -201,5 +229,15 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as directory:
         {
             story.__name__: story
-            for story in (leftover, deleted, reload, second, vanishing, permission, stray, foreign)
+            for story in (
+                leftover,
+                deleted,
+                reload,
+                second,
+                vanishing,
+                permission,
+                stray,
+                foreign,
+                other_engine,
+            )
         }[sys.argv[1]](Path(directory))

@@ -178,6 +178,11 @@ def test_a_merge_that_is_set_is_refused_by_both(helm: Path, tmp_path: Path, argu
         load([assign({}, argument)])
 
 
+@pytest.mark.parametrize("static", ["true", "false"])
+def test_the_native_engine_is_refused_by_both(helm: Path, tmp_path: Path, static: str) -> None:
+    refused_by_both(helm, tmp_path, f"{{engine: native, static: {static}}}")
+
+
 @pytest.mark.parametrize(("key", "value"), BROKEN)
 def test_each_broken_value_is_refused_by_both(helm: Path, tmp_path: Path, key: str, value: Any) -> None:
     refused_by_both(helm, tmp_path, values_text(broken({}, key, value)))

@@ -307,6 +307,12 @@ def test_hostile_text_is_refused_or_stays_where_it_was_put(place: str, static: b
         assert spec["containers"][0]["command"][2] == (STATIC_SCRIPT if static else DAEMONSET_SCRIPT)
 
 
+@pytest.mark.parametrize("static", [False, True])
+def test_the_native_engine_has_no_pod_yet(static: bool) -> None:
+    with pytest.raises(InvalidSettings, match="no image has the native engine yet, found `native`"):
+        manifests(load([{"engine": "native", "static": static}]).settings, "vipalived")
+
+
 def test_any_text_of_an_object_comes_out_as_it_went_in() -> None:
     for text in HOSTILE:
         annotated = render(yaml.safe_dump({"podAnnotations": {"a": text}, "tolerations": [{"key": text}]}))

@@ -29,6 +29,9 @@ app.kubernetes.io/component: control-plane
 Stops where nothing could work. Included by every manifest.
 */}}
 {{- define "vipalived.validate" -}}
+{{- if eq (default "keepalived" .Values.engine) "native" -}}
+{{- fail "\nthese values cannot work:\n- engine: expected `keepalived`: no image has the native engine yet\n  hint: run `vipalived agent` on the nodes, or use `engine: keepalived`" -}}
+{{- end -}}
 {{- with include "vipalived.errors" . | trim -}}
 {{- printf "\nthese values cannot work:\n%s" . | fail -}}
 {{- end -}}

@@ -136,6 +136,7 @@ class Member:
             source,
             destination,
             auth=self.plan.auth,
+            pseudo_header=self.plan.departures.checksum_pseudo_header,
             identification=self._identification,
             sequence=self._sequence,
         )

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vipalived.net.view import Interface
-from vipalived.vrrp.model import Config, Garp
+from vipalived.vrrp.model import CLAIM_WINDOW, Config, Garp
 from vipalived.vrrp.packet import Auth, AuthType, IPAddress, Policy
 from vipalived.vrrp.timers import Version
 
 if TYPE_CHECKING:
     from vipalived.settings import Settings, VirtualRouter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departures:
+    """The `native` values: which departures from the letter of the RFC are on."""
+
+    hitless_resignation: bool = True
+    prompt_succession: bool = True
+    claim_before_own: bool = True
+    parting_advert: bool = True
+    paced_garp: bool = True
+    last_resort: bool = True
+    kernel_lease: bool = True
+    checksum_pseudo_header: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +40,7 @@ class MemberPlan:
     preempt: bool
     addresses: tuple[Interface, ...]
     garp: Garp
+    departures: Departures = Departures()
     auth: Auth | None = None
     peers: frozenset[IPAddress] = frozenset()
     source: IPAddress | None = None
@@ -45,7 +60,13 @@ class MemberPlan:
             version=self.version,
             interval=self.interval,
             preempt=self.preempt,
-            garp=self.garp,
+            garp=self.garp if self.departures.paced_garp else replace(self.garp, spread=0.0),
+            hitless=self.departures.hitless_resignation,
+            prompt_succession=self.departures.prompt_succession,
+            claim_window=CLAIM_WINDOW if self.departures.claim_before_own else 0.0,
+            parting_advert=self.departures.parting_advert,
+            last_resort=self.departures.last_resort,
+            kernel_lease=self.departures.kernel_lease,
         )
 
     def policy(self, source: IPAddress) -> Policy:
@@ -123,6 +144,7 @@ def _member(settings: Settings, node: str, router: VirtualRouter) -> MemberPlan:
             refresh=float(garp.master_refresh),
             refresh_repeat=garp.master_refresh_repeat,
         ),
+        departures=Departures(**settings.native.model_dump()),
         auth=auth if version == 2 and auth.password else None,
         peers=frozenset(peer for peer in peers if peer.version == router.family),
         source=source if source and source.version == router.family else None,

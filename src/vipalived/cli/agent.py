@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vipalived.cli.options import load_settings, values_options
+from vipalived.errors import InvalidSettings, Problem
 
 if TYPE_CHECKING:
     from vipalived.agent.plan import Plan
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 EXAMPLES = """
 \b
 Examples:
-  vipalived agent -f values.yaml
-  vipalived agent -f values.yaml --node cp-1 --set keepalived.vrrpInstance.interface=eth1
+  vipalived agent -f values.yaml --set engine=native
+  vipalived agent -f values.yaml --set engine=native --node cp-1 --set keepalived.vrrpInstance.interface=eth1
 \b
 Signals:
   SIGTERM, SIGINT  hand the VIP over and exit; the second one exits at once
@@ -37,7 +38,7 @@ Signals:
 def agent(values: tuple[Path, ...], assignments: tuple[str, ...], node: str | None) -> int:
     """Run VRRP on this node and hold the VIP when elected.
 
-    Runs until SIGTERM and then hands the VIP over before it exits: clients lose nothing.
+    The values must say `engine: native`. Runs until SIGTERM and then hands the VIP over before it exits: clients lose nothing.
     Needs the capabilities NET_ADMIN and NET_RAW. Logs to stderr.
     """
     from vipalived.agent import main
@@ -47,6 +48,11 @@ def agent(values: tuple[Path, ...], assignments: tuple[str, ...], node: str | No
     def read() -> Plan:
         from vipalived.agent.plan import plan
 
-        return plan(load_settings(values, assignments), name)
+        settings = load_settings(values, assignments)
+        if settings.engine != "native":
+            message = f"`vipalived agent` expected `native`, found `{settings.engine}`"
+            hint = "add `--set engine=native`; keepalived runs by itself with what `vipalived config` prints"
+            raise InvalidSettings((Problem("engine", message, hint),))
+        return plan(settings, name)
 
     return main.run(read, reloads=Path("-") not in values)

@@ -169,6 +169,7 @@ class Native:
         """`vipalived agent` with the values in a file of its own."""
         file = directory / "values.yaml"
         values = settings.model_dump(by_alias=True, exclude={"global_"}, exclude_none=True)
+        values["engine"] = self.name
         file.write_text(json.dumps(values, indent=1))
         words = python("-m", "vipalived", "agent", "-f", str(file), "--node", node)
         return Command(["setpriv", "--bounding-set=-all,+net_admin,+net_raw", "--", *words])

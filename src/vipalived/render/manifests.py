@@ -45,6 +45,7 @@ STATIC_SCRIPT = _INSTALL + _WRITE + _EXEC
 def manifests(settings: Settings, release_name: str) -> list[Manifest]:
     """The objects for `settings`: [Pod] when `static`, else [ConfigMap, DaemonSet]."""
     _check_release_name(release_name)
+    _check_engine(settings)
     if settings.static:
         return [_static_pod(settings, release_name)]
     return [_config_map(settings, release_name), _daemon_set(settings, release_name)]
@@ -83,6 +84,13 @@ def _check_release_name(name: str) -> None:
                 ),
             )
         )
+
+
+def _check_engine(settings: Settings) -> None:
+    if settings.engine == "native":
+        message = "expected `keepalived`: no image has the native engine yet, found `native`"
+        hint = "run `vipalived agent` on the nodes, or use `engine: keepalived`"
+        raise InvalidSettings((Problem("engine", message, hint),))
 
 
 def fullname(settings: Settings, release_name: str) -> str:

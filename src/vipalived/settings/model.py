@@ -95,6 +95,10 @@ KubernetesObject = dict[str, Any]
 """Handed on to Kubernetes as it is, which validates it."""
 
 
+NEWER = ("engine", "native")
+"""Groups and values without which the charts up to 0.2.3 came, and whose defaults mean what those charts did."""
+
+
 class Model(BaseModel):
     """What all groups of values share: camelCase keys, no coercion, no unknown key, no change afterwards."""
 
@@ -107,10 +111,12 @@ def may_be_absent(field: FieldInfo) -> bool:
     """Whether a value can be missing, which then means empty.
 
     Values are missing where a null took them away, and where Helm's `--reuse-values` brings the values of a
-    release that an older chart made. Lists and objects can be missing, what is empty by default, and a
-    probe, as all of them are disabled by default.
+    release that an older chart made. Lists and objects can be missing, what is empty by default, a
+    probe, as all of them are disabled by default, and what is NEWER, which then has its default.
     """
     default = field.get_default(call_default_factory=True)
+    if field.alias in NEWER:
+        return True
     if isinstance(default, list | dict):
         return not any(getattr(constraint, "min_length", 0) for constraint in field.metadata)
     return not getattr(default, "enabled", default)
@@ -188,6 +194,27 @@ class Keepalived(Model):
     """VRRP protocol version (2 or 3)"""
     garp: Garp = Garp()
     vrrp_instance: VrrpInstance = VrrpInstance()
+
+
+class Native(Model):
+    """What the native engine does otherwise than the letter of the RFC has it; `false` keeps to the letter."""
+
+    hitless_resignation: bool = True
+    """Answer for the VIP until the successor does, instead of letting go of it first"""
+    prompt_succession: bool = True
+    """After a resignation wait Skew_Time over at most 50 ms, instead of over a whole advertisement interval"""
+    claim_before_own: bool = True
+    """Advertise and listen for a better claim for 12 ms before taking the VIP"""
+    parting_advert: bool = True
+    """Advertise once more on giving way to a better router, so that it repeats its gratuitous ARP"""
+    paced_garp: bool = True
+    """Spread `garp.masterRepeat` over a second, instead of sending it as one burst"""
+    last_resort: bool = True
+    """Take part with priority 1 while unhealthy, instead of not at all"""
+    kernel_lease: bool = True
+    """Give the VIP a lifetime, so that the kernel takes it from a dead or frozen engine"""
+    checksum_pseudo_header: bool = True
+    """Send the VRRPv3 checksum over IPv4 with the pseudo-header, as keepalived and FRR expect, and not as in RFC 9568"""
 
 
 class NodeOverride(Model):
@@ -278,7 +305,10 @@ class Settings(Model):
     image: Image = Image()
     image_pull_secrets: list[KubernetesObject] = Field([])
     """Image pull secrets for private registries"""
+    engine: Literal["keepalived", "native"] = "keepalived"
+    """VRRP engine: `keepalived`, or `native`, which hands over without loss and runs as `vipalived agent`"""
     keepalived: Keepalived = Keepalived()
+    native: Native = Native()
     nodes: dict[NodeName, NodeOverride] = Field(
         {}, json_schema_extra={"propertyNames": {"maxLength": NODE_NAME_LENGTH}}
     )

@@ -18,6 +18,8 @@ LAST_RESORT: Final = 1
 RESIGN: Final = 0
 PROMPT: Final = 0.05
 """A Backup computes its Skew_Time after priority 0 over at most this long."""
+CLAIM_WINDOW: Final = 0.012
+"""How long a claim listens for a better one: some round trips on a segment, and what an engine takes to answer."""
 ANSWER_GAP: Final = 0.01
 """Losing advertisements are answered at most this often, so that junk is not amplified."""
 DEFEND_GAP: Final = 1.0
@@ -94,7 +96,7 @@ class Config:
     linger: float = 0.02
     prompt_succession: bool = True
     """After priority 0 a Backup waits its Skew_Time over at most 50 ms; later copies do not postpone it."""
-    claim_window: float = 0.012
+    claim_window: float = CLAIM_WINDOW
     """Advertise, listen for so long (a quarter of the interval if that is less), then own; 0 owns at once."""
     parting_advert: bool = True
     """A Master that hears a better one advertises once more, so that the winner repeats its ARP."""
