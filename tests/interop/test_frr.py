@@ -15,7 +15,10 @@ from tests.interop.stories import CASES, STORIES
 pytestmark = [pytest.mark.frr, pytest.mark.skipif(bool(missing()), reason=str(missing()))]
 
 ROOT = Path(__file__).parents[2]
-NAMESPACES = "unshare --user --map-root-user --net --mount --pid --fork --kill-child --mount-proc --".split()
+NAMESPACES = [
+    *("unshare", "--user", "--map-root-user", "--net", "--mount"),
+    *("--pid", "--fork", "--kill-child", "--mount-proc", "--"),
+]
 
 
 @pytest.mark.parametrize("story", list(STORIES))
