@@ -1,7 +1,7 @@
-"""Put the figures of a benchmark into the documents: `python tools/measurements.py out/bench.json`.
+"""Put the figures of `make bench` into the documents: `python tools/measurements.py`.
 
-README.md gets a short table, docs/measurements.md the long one, docs/measurements.json every trial
-without what only the pictures need.
+README.md gets the short tables, docs/measurements.md the long ones, docs/measurements.json every trial
+without what only the pictures need. Runs that are not in out/bench are left out, and said to be.
 """
 
 from __future__ import annotations
@@ -9,100 +9,172 @@ from __future__ import annotations
 import json
 import statistics
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bench import OUT, RUNS
 from marked import replace_section
 
 ROOT = Path(__file__).parent.parent
-ENGINES = {"keepalived-0.2.3": "0.2.3's configuration", "keepalived": "vipalived"}
+KEPT = (
+    *("engine", "scenario", "trial", "from", "to", "blackout_ms", "lost", "sent", "bound_ms"),
+    *(
+        "two_holders_ms",
+        "one_holder_ms",
+        "no_holder_ms",
+        "moves",
+        "http_failed",
+        "http_sent",
+        "void",
+        "error",
+    ),
+)
 FAULTS = {
-    "control": "nothing happens",
-    "stop": "planned stop of the daemon (SIGTERM)",
-    "crash": "the holder's link is cut",
-    "kill": "the daemon is killed, the node lives",
-    "freeze": "the daemon stands still for 6 s",
-    "partition": "the holder is cut off, then back",
-    "rolling": "every daemon restarted in turn",
-    "return": "a stopped node comes back",
+    "stop": "`stop`: planned stop of the daemon",
+    "rolling": "`rolling`: every daemon restarted in turn",
+    "return": "`return`: a stopped node comes back",
+    "reload": "`reload`: changed values",
+    "crash": "`crash`: the holder's link is cut",
+    "crash-0.1s": "`crash`, advert 0.1 s",
+    "crash-0.03s": "`crash`, advert 0.03 s",
+    "kill": "`kill`: the daemon is killed, the node lives",
+    "freeze": "`freeze`: the daemon stands still for 6 s",
+    "partition": "`partition`: the holder is cut off, then back",
+    "flap": "`flap`: a loose contact, ten times",
+    "pause-all": "`pause-all`: all daemons stand still for 0.1 s",
+    "load": "`load`: a busy machine, a CPU quota, a minute",
+    "load-0.03s": "`load`, advert 0.03 s",
+    "control": "`control`: nothing happens",
 }
-PICTURES = ("answered_by", "marks", "stalls", "window_ms")
+"""What the reader is told; a key is a run's name, or a scenario of the run `flap`."""
 
 Row = dict[str, Any]
 
 
-def _seconds(milliseconds: float) -> str:
-    return "0" if milliseconds == 0 else f"{milliseconds / 1000:.3f}"
+def seconds(milliseconds: float | None) -> str:
+    """For a table: an exact zero says that nothing at all was lost."""
+    return "-" if milliseconds is None else "0" if milliseconds == 0 else f"{milliseconds / 1000:.3f}"
 
 
-def _rows(report: Row) -> dict[tuple[str, str], Row]:
-    return {(row["scenario"], row["engine"]): row for row in report["summary"]}
+def figures(row: Row) -> str:
+    """Median, p99 and maximum."""
+    return " / ".join(seconds(row[name]) for name in ("median_ms", "p99_ms", "max_ms"))
 
 
-def _figures(row: Row) -> str:
-    return " / ".join(_seconds(row[name]) for name in ("median_ms", "p99_ms", "max_ms"))
+def spread(trials: list[Row], name: str, shown: Any = seconds) -> str:
+    """Median and maximum of a figure over the trials that have it and count."""
+    values = [t[name] for t in trials if t.get(name) is not None and not t["void"]]
+    return f"{shown(statistics.median(values))} / {shown(max(values))}" if values else "-"
 
 
-def short_table(report: Row) -> str:
-    """Scenario by scenario, both engines side by side."""
-    rows = _rows(report)
+def measured(runs: dict[str, Row]) -> Iterator[tuple[str, str, dict[str, Row], list[Row]]]:
+    """Run, scenario, summary rows by engine, and trials; in the order of FAULTS, then whatever else there is."""
+    for name, report in runs.items():
+        for scenario in dict.fromkeys(row["scenario"] for row in report["summary"]):
+            rows = {row["engine"]: row for row in report["summary"] if row["scenario"] == scenario}
+            yield name, scenario, rows, [t for t in report["trials"] if t["scenario"] == scenario]
+
+
+def short_table(runs: dict[str, Row]) -> str:
+    """Fault by fault, native beside keepalived, trial by trial in one run."""
     lines = [
-        "| what happens | bound | " + " | ".join(ENGINES.values()) + " |",
-        "|---|---|" + "---|" * len(ENGINES),
+        "| what happens | keepalived | native | bound | native lost nothing in |",
+        "|---|---|---|---|---|",
     ]
-    for scenario, says in FAULTS.items():
-        bound = _seconds(rows[scenario, "keepalived"]["bound_ms"])
-        figures = " | ".join(_figures(rows[scenario, engine]) for engine in ENGINES)
-        lines.append(f"| `{scenario}`: {says} | {bound} | {figures} |")
+    found = {}
+    for name, scenario, rows, _ in measured(runs):
+        if name not in {"baseline", "mixed"}:
+            found[scenario if scenario in FAULTS and name == "flap" else name] = rows
+    for key, says in FAULTS.items():
+        if cells := found.get(key):
+            native, keepalived = cells["native"], cells.get("keepalived")
+            lossless = f"{native['lossless']} of {native['trials']}"
+            other = figures(keepalived) if keepalived else "-"
+            lines.append(
+                f"| {says} | {other} | {figures(native)} | {seconds(native['bound_ms'])} | {lossless} |"
+            )
     return "\n".join(lines) + "\n"
 
 
-def long_table(report: Row) -> str:
+def baseline_table(report: Row) -> str:
+    """The same keepalived with 0.2.3's configuration and with ours."""
+    lines = ["| what happens | bound | 0.2.3's configuration | vipalived's |", "|---|---|---|---|"]
+    for _, scenario, rows, _ in measured({"baseline": report}):
+        old, new = rows["keepalived-0.2.3"], rows["keepalived"]
+        says = FAULTS[scenario]
+        lines.append(f"| {says} | {seconds(new['bound_ms'])} | {figures(old)} | {figures(new)} |")
+    return "\n".join(lines) + "\n"
+
+
+def long_table(runs: dict[str, Row]) -> str:
     """Every figure that a trial has, summarised."""
-    head = ["scenario", "engine", "trials", "over the bound", "void", "median", "p99", "max", "bound"]
-    head += ["two holders, median / max", "no holder, median / max", "failed HTTPS, median / max"]
-    lines = ["| " + " | ".join(head) + " |", "|---|---|" + "--:|" * (len(head) - 2)]
-    for (scenario, engine), row in _rows(report).items():
-        trials = [t for t in report["trials"] if (t["scenario"], t["engine"]) == (scenario, engine)]
-        cells = [scenario, engine, str(row["trials"]), str(row["missed"]), str(row["void"])]
-        cells += [_seconds(row[name]) for name in ("median_ms", "p99_ms", "max_ms", "bound_ms")]
-        for name in ("two_holders_ms", "no_holder_ms"):
-            values = [t[name] for t in trials if t[name] is not None]
-            cells.append(f"{_seconds(statistics.median(values))} / {_seconds(max(values))}")
-        failed = [t["http_failed"] for t in trials if t["http_failed"] is not None]
-        cells.append(f"{statistics.median(failed):g} / {max(failed)}")
-        lines.append("| " + " | ".join(cells) + " |")
+    head = ["run", "scenario", "engine", "trials", "over the bound", "void", "median", "p99", "max", "bound"]
+    head += ["two holders, median / max", "no holder, median / max", "one holder again, median / max"]
+    head += ["failed HTTPS, median / max"]
+    lines = ["| " + " | ".join(head) + " |", "|---|---|---|" + "--:|" * (len(head) - 3)]
+    for name, scenario, rows, trials in measured(runs):
+        for engine, row in rows.items():
+            mine = [t for t in trials if t["engine"] == engine]
+            cells = [name, scenario, engine, str(row["trials"]), str(row["missed"]), str(row["void"])]
+            cells += [seconds(row[key]) for key in ("median_ms", "p99_ms", "max_ms", "bound_ms")]
+            cells += [spread(mine, f"{key}_ms") for key in ("two_holders", "no_holder", "one_holder")]
+            cells.append(spread(mine, "http_failed", lambda count: f"{count:g}"))
+            lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
-def conditions(report: Row) -> str:
-    """What the figures were measured with."""
-    lab = report["lab"]
-    versions = ", ".join(sorted({f"keepalived {version}" for version in lab["engines"].values()}))
-    return f"{len(report['trials'])} trials on {len(lab['nodes'])} nodes, {versions}, Linux {lab['kernel']}, 2 cores.\n"
-
-
-def compact(report: Row) -> str:
-    """The report less the pictures, one trial a line."""
-    trials = [
-        {key: value for key, value in trial.items() if key not in PICTURES} for trial in report["trials"]
+def footprint_table() -> str:
+    """Memory and CPU at rest; empty where they were not measured."""
+    file = OUT / "footprint.json"
+    if not file.exists():
+        return "Not measured.\n"
+    report = json.loads(file.read_text(encoding="utf-8"))
+    lines = [
+        "| what | role | processes | % of a core, all of them | MiB resident, the largest |",
+        "|---|---|--:|--:|--:|",
     ]
-    parts = {"lab": report["lab"], "summary": report["summary"]}
-    head = json.dumps(parts, indent=1)[:-2]
-    return head + ',\n "trials": [\n  ' + ",\n  ".join(map(json.dumps, trials)) + "\n ]\n}\n"
+    for row in report["rows"]:
+        cells = (row["case"], row["role"], row["processes"], row["cpu_percent"], row["resident_mib"])
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines) + f"\n\nOver {report['seconds']:g} s, with two nodes and nothing else to do.\n"
+
+
+def conditions(runs: dict[str, Row]) -> str:
+    """What the figures were measured with."""
+    labs = [report["lab"] for report in runs.values()]
+    versions = sorted(
+        {f"{name} {said}" for lab in labs for name, said in lab["engines"].items() if ">" not in name}
+    )
+    trials = sum(len(report["trials"]) for report in runs.values())
+    return f"{trials} trials, {', '.join(versions)}, Linux {labs[0]['kernel']}, 2 cores.\n"
+
+
+def compact(runs: dict[str, Row]) -> str:
+    """The reports less the pictures, one trial a line."""
+    parts = []
+    for name, report in runs.items():
+        trials = [json.dumps({key: trial.get(key) for key in KEPT}) for trial in report["trials"]]
+        head = json.dumps({"lab": report["lab"], "summary": report["summary"]})[:-1]
+        parts.append(f'"{name}": {head},\n "trials": [\n  ' + ",\n  ".join(trials) + "\n ]}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def main() -> None:
     """Write the documents."""
-    if len(sys.argv) != 2:
-        sys.exit(f"usage: {sys.argv[0]} out/bench.json")
-    report = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    documents = ROOT / "docs"
-    replace_section(ROOT / "README.md", "measurements", short_table(report) + "\n" + conditions(report))
-    replace_section(
-        documents / "measurements.md", "measurements", conditions(report) + "\n" + long_table(report)
-    )
-    (documents / "measurements.json").write_text(compact(report), encoding="utf-8")
+    files = {name: OUT / f"{name}.json" for name in RUNS}
+    runs = {
+        name: json.loads(file.read_text(encoding="utf-8")) for name, file in files.items() if file.exists()
+    }
+    if missing := sorted(set(RUNS) - set(runs)):
+        print(f"not measured: {', '.join(missing)}", file=sys.stderr)
+    for document in (ROOT / "README.md", ROOT / "docs" / "measurements.md"):
+        replace_section(document, "measurements", short_table(runs) + "\n" + conditions(runs))
+        replace_section(document, "baseline", baseline_table(runs["baseline"]))
+    document = ROOT / "docs" / "measurements.md"
+    replace_section(document, "every figure", long_table(runs))
+    replace_section(document, "footprint", footprint_table())
+    (ROOT / "docs" / "measurements.json").write_text(compact(runs), encoding="utf-8")
 
 
 if __name__ == "__main__":

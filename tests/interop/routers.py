@@ -77,6 +77,7 @@ class Native:
         values = {
             "interface": "eth0",
             "advertInt": f"{case.native_interval:g}",
+            "nopreempt": "false",
             "virtualIpAddress": case.prefixed[0],
             **{f"virtualIpAddresses[{index}]": vip for index, vip in enumerate(case.prefixed[1:])},
         }
@@ -204,6 +205,9 @@ def _prepare_host() -> None:
     # Linux answers on every interface for the addresses of all: here only the macvlan may speak of the VIP.
     for name, value in (("arp_ignore", 1), ("arp_announce", 2)):
         sh("ip netns exec frr sh -c", f"echo {value} > /proc/sys/net/ipv4/conf/eth0/{name}")
+    # The macvlan comes up with mastership; while its link-local address is tentative, the first advertisement fails,
+    # and the native engine, which then hears only FRR's neighbour advertisement, rightly defends its addresses.
+    sh("ip netns exec frr sh -c", "echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad")
 
 
 def missing() -> str | None:

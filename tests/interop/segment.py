@@ -106,13 +106,20 @@ class Capture:
         until(lambda: file.exists() and file.stat().st_size > 0, 20, "tshark to record")
 
     def adverts(self) -> list[Advert]:
-        """Everything that was recorded, in the order of time."""
+        """Everything up to now, in the order of time: the kernel hands packets over with a delay."""
+        now = time.time()
+        until(lambda: any(advert.at > now for advert in self._read()), 20, "tshark to have recorded what came")
         self._process.send_signal(signal.SIGINT)
         self._process.wait(20)
+        return self._read()
+
+    def _read(self) -> list[Advert]:
+        """What is in the file; while it is being written, its last packet may be half a one."""
         names = "frame.time_epoch eth.src vrrp.prio vrrp.version ip.ttl ipv6.hlim ip.checksum.status"
         fields = [word for name in [*names.split(), "vrrp.checksum.status"] for word in ("-e", name)]
-        read = f"tshark -r {self._file} -o ip.check_checksum:TRUE -T json -J vrrp"
-        return [_advert(packet["_source"]["layers"]) for packet in json.loads(sh(read, *fields))]
+        read = f"tshark -r {self._file} -o ip.check_checksum:TRUE -T json -J vrrp".split()
+        done = subprocess.run([*read, *fields], capture_output=True, text=True, check=False)
+        return [_advert(packet["_source"]["layers"]) for packet in json.loads(done.stdout or "[]")]
 
 
 def _advert(fields: dict[str, Any]) -> Advert:

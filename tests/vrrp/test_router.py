@@ -393,15 +393,20 @@ class TestPacedArp:
         state, actions = step(CONFIG, state, advert(100, LOWER), 0.71)
         assert actions == (SendAdvert(100), Announce(VIPS, 2))
 
-    def test_a_foreign_claim_is_answered_once_a_second(self):
+    def test_a_foreign_claim_is_answered_an_interval_later_and_once_a_second(self):
+        """By then a better router that has taken over has advertised, and needs no answer."""
         state, actions = step(CONFIG, master(), ForeignClaim(VIP), 0.5)
-        assert actions == (Announce(VIPS, 1),)
-        state, actions = step(CONFIG, state, ForeignClaim(VIP), 0.6)
         assert actions == ()
-        again, actions = step(CONFIG, state, ForeignClaim(VIP), 0.7)
-        assert again == state
         assert isinstance(state.role, Master)
         assert state.role.rounds == (1.5,)
+        again, actions = step(CONFIG, state, ForeignClaim(VIP), 0.7)
+        assert (again, actions) == (state, ())
+        state, actions = step(CONFIG, state, Timer(), 1.5)
+        assert actions[-1] == Announce(VIPS, 1)
+        state, actions = step(CONFIG, state, ForeignClaim(VIP), 1.6)
+        assert actions == ()
+        assert isinstance(state.role, Master)
+        assert state.role.rounds == (2.6,)
 
     def test_a_removed_address_is_put_back(self):
         _, actions = step(CONFIG, master(), AddressLost(VIP), 0.5)

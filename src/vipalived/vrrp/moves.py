@@ -177,10 +177,14 @@ def echo(turn: Turn, master: Master) -> Turn:
 
 
 def defend(turn: Turn, master: Master) -> Turn:
-    """Answer a foreign claim by ARP, at once or when the last answer is old enough."""
+    """Answer a foreign claim by ARP, once it has turned out not to be a better router's.
+
+    FRR says by a neighbour advertisement that it has taken over, and up to an interval later by its first
+    advertisement; a holder that has answered in between leaves the clients with a stale cache for good.
+    """
     if turn.now < master.defended_at:
         return turn
-    at = max(turn.now, master.defended_at + DEFEND_GAP)
+    at = max(turn.now + turn.config.interval, master.defended_at + DEFEND_GAP)
     return keep(turn, replace(master, rounds=tuple(sorted((*master.rounds, at))), defended_at=at))
 
 
