@@ -51,6 +51,8 @@ RUNS = {
     ),
 }
 """By name: what the files are called."""
+FOOTPRINT = "footprint"
+NAMES = (*RUNS, FOOTPRINT)
 
 
 def main() -> None:
@@ -59,14 +61,17 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"one of {', '.join(RUNS)}; all unless given"
+        "names", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)}; all unless given"
     )
-    names = parser.parse_args().names or list(RUNS)
-    if unknown := set(names) - set(RUNS):
-        parser.error(f"no such run: {', '.join(sorted(unknown))}; expected {', '.join(RUNS)}")
+    names = parser.parse_args().names or list(NAMES)
+    if unknown := set(names) - set(NAMES):
+        parser.error(f"no such run: {', '.join(sorted(unknown))}; expected {', '.join(NAMES)}")
     OUT.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(names, start=1):
         print(f"{name}, {number} of {len(names)}", flush=True)
+        if name == FOOTPRINT:
+            subprocess.run([sys.executable, str(ROOT / "tools" / "footprint.py")], check=True)
+            continue
         outputs = ["--json", str(OUT / f"{name}.json"), "--html", str(OUT / f"{name}.html")]
         command = [
             str(Path(sys.executable).parent / "vipalived"),

@@ -108,7 +108,9 @@ class Capture:
     def adverts(self) -> list[Advert]:
         """Everything up to now, in the order of time: the kernel hands packets over with a delay."""
         now = time.time()
-        until(lambda: any(advert.at > now for advert in self._read()), 20, "tshark to have recorded what came")
+        until(
+            lambda: any(advert.at > now for advert in self._read()), 20, "tshark to have recorded what came"
+        )
         self._process.send_signal(signal.SIGINT)
         self._process.wait(20)
         return self._read()
