@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
@@ -27,6 +28,7 @@ NA = bytes.fromhex(
     "20010db8000000000000000000000100 ff020000000000000000000000000001"
     "8800000020000000 20010db8000000000000000000000100 0201020000000001"
 )
+NEWADDR, DELADDR, NEWLINK = 20, 21, 16
 VIP4, OTHER4 = IPv4Address("198.18.0.100"), IPv4Address("198.18.0.101")
 VIP6, NEAR6 = IPv6Address("2001:db8::100"), IPv6Address("2001:db8::101")
 
@@ -85,3 +87,20 @@ def test_other_icmpv6_and_other_protocols_pass_by(pair: tuple[socket.socket, soc
     udp = NA[:20] + b"\x11" + NA[21:]
     assert not passes(pair, bpf.na_for([VIP6]), solicitation)
     assert not passes(pair, bpf.na_for([VIP6]), udp)
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "expected"),
+    [
+        (NEWADDR, 0x20, False),  # IFA_F_DEPRECATED
+        (NEWADDR, 0xA0, False),  # and IFA_F_PERMANENT
+        (NEWADDR, 0x81, True),
+        (DELADDR, 0x20, True),
+        (NEWLINK, 0x20, True),
+    ],
+)
+def test_renewals_of_leases_pass_by(
+    pair: tuple[socket.socket, socket.socket], kind: int, flags: int, expected: bool
+) -> None:
+    message = struct.pack("=LHHLL", 24, kind, 0, 0, 0) + struct.pack("=BBBBL", 2, 24, flags, 0, 7)
+    assert passes(pair, bpf.no_renewals(), message) is expected

@@ -38,8 +38,8 @@ Signals:
 def agent(values: tuple[Path, ...], assignments: tuple[str, ...], node: str | None) -> int:
     """Run VRRP on this node and hold the VIP when elected.
 
-    The values must say `engine: native`. Runs until SIGTERM and then hands the VIP over before it exits: clients lose nothing.
-    Needs the capabilities NET_ADMIN and NET_RAW. Logs to stderr.
+    The values must say `engine: native`. Runs until SIGTERM and then hands the VIP over before it exits:
+    clients lose nothing. Needs the capabilities NET_ADMIN and NET_RAW. Logs to stderr.
     """
     from vipalived.agent import main
 

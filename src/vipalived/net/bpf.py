@@ -8,6 +8,7 @@ from __future__ import annotations
 import array
 import socket
 import struct
+import sys
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
@@ -18,7 +19,7 @@ Instruction = tuple[int, int, int, int]
 _SO_ATTACH_FILTER: Final = 26
 _LOAD_WORD, _LOAD_BYTE, _LOAD_BYTE_INDEXED = 0x20, 0x30, 0x50
 _INDEX_IPV4_HEADER = 0xB1
-_EQUAL, _RETURN = 0x15, 0x06
+_EQUAL, _ANY_BIT, _RETURN = 0x15, 0x45, 0x06
 _ACCEPT: Instruction = (_RETURN, 0, 0, 0xFFFF)
 _REJECT: Instruction = (_RETURN, 0, 0, 0)
 
@@ -28,6 +29,9 @@ _ARP_SENDER = 14 + 14
 _NEXT_HEADER, _ICMPV6 = 14 + 6, 58
 _ICMPV6_TYPE, _NEIGHBOUR_ADVERTISEMENT = 14 + 40, 136
 _NA_TARGET = 14 + 40 + 8
+# The type is 16 bits of the host's own order, and small; linux/netlink.h, linux/if_addr.h.
+_NETLINK_TYPE, _NEWADDR = 4 + (sys.byteorder == "big"), 20
+_IFA_FLAGS, _DEPRECATED = 16 + 2, 0x20
 
 
 def vrid_ipv4(vrid: int, *, ah: bool = False) -> list[Instruction]:
@@ -70,6 +74,21 @@ def na_for(addresses: Iterable[IPv6Address]) -> list[Instruction]:
             program += [(_LOAD_WORD, 0, 0, _NA_TARGET + 4 * index), (_EQUAL, 0, 7 - 2 * index, word)]
         program.append(_ACCEPT)
     return [*program, _REJECT]
+
+
+def no_renewals() -> list[Instruction]:
+    """For a routing socket: all news but that a deprecated address is there, as each renewal of a lease says.
+
+    A node with many virtual routers renews many addresses, and every process of them would be told of each.
+    """
+    return [
+        (_LOAD_BYTE, 0, 0, _NETLINK_TYPE),
+        (_EQUAL, 0, 3, _NEWADDR),
+        (_LOAD_BYTE, 0, 0, _IFA_FLAGS),
+        (_ANY_BIT, 0, 1, _DEPRECATED),
+        _REJECT,
+        _ACCEPT,
+    ]
 
 
 def attach(sock: socket.socket, program: Sequence[Instruction]) -> None:

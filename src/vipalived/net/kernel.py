@@ -15,6 +15,7 @@ from pyroute2.netlink import nlmsg, rtnl
 from pyroute2.netlink.rtnl import ifaddrmsg as ifa
 from pyroute2.netlink.rtnl import ifinfmsg as ifi
 
+from vipalived.net import bpf
 from vipalived.net.view import AddressChange, Change, Interface, LinkChange, View
 
 _PATIENCE = 1.0
@@ -35,6 +36,7 @@ class Kernel:
         self._requests = IPRSocket(groups=0)
         self._requests.socket.settimeout(_PATIENCE)
         self._events = IPRSocket(groups=rtnl.RTMGRP_LINK | rtnl.RTMGRP_IPV4_IFADDR | rtnl.RTMGRP_IPV6_IFADDR)
+        bpf.attach(self._events.socket, bpf.no_renewals())
         self._events.bind()
         self._events.socket.setblocking(False)
         with suppress(PermissionError):
@@ -73,7 +75,10 @@ class Kernel:
         return found
 
     def changes(self) -> list[Change] | None:
-        """What has changed since the last call; None when too much has, and only a new view will tell."""
+        """What has changed since the last call; None when too much has, and only a new view will tell.
+
+        That a deprecated address is there is no news: each renewal of a lease, of any process, says so.
+        """
         found: list[Change] = []
         complete = True
         while True:

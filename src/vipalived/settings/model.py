@@ -214,7 +214,7 @@ class Native(Model):
     kernel_lease: bool = True
     """Give the VIP a lifetime, so that the kernel takes it from a dead or frozen engine"""
     checksum_pseudo_header: bool = True
-    """Send the VRRPv3 checksum over IPv4 with the pseudo-header, as keepalived and FRR expect, and not as in RFC 9568"""
+    """Send the VRRPv3 checksum over IPv4 with the pseudo-header, as keepalived and FRR expect (RFC 9568: without)"""
 
 
 class NodeOverride(Model):
