@@ -213,6 +213,7 @@ def foreign(place: Path) -> None:
         assert str(answer.address) == "198.18.0.100"
     agent.until("02:00:00:00:00:ff answers for 198.18.0.100", SLACK)
     agent.end()
+    assert agent.said("ended; foreign claims: 1")
 
 
 def _drain(sock: object) -> None:

@@ -7,6 +7,7 @@ state's deadline. Only the state machine decides.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -53,6 +54,7 @@ class Engine:
         self.log = Log(f"vrid={plan.vrid} {plan.interface}")
         self.ended = asyncio.Event()
         self.latest = 0.0
+        self.foreign_claims = 0
         self._kernel = Kernel()
         self._members = [Member(member, self._kernel, self.log.trouble) for member in plan.members]
         self._view = View({}, {})
@@ -95,12 +97,20 @@ class Engine:
         self._reassess()
 
     def close(self) -> None:
-        """Give every socket back."""
+        """Say what was counted, and give every socket back."""
+        self._sum_up()
         if self._timer is not None:
             self._timer.cancel()
         self._close_members()
         self._loop.remove_reader(self._kernel)
         self._kernel.close()
+
+    def _sum_up(self) -> None:
+        counts = Counter({"foreign claims": self.foreign_claims})
+        for member in self._members:
+            counts.update({f"packets refused ({reason})": count for reason, count in member.discards.items()})
+        said = ", ".join(f"{what}: {count}" for what, count in counts.items() if count)
+        self.log.say(f"ended; {said or 'nothing refused, nobody else claimed the addresses'}")
 
     # one event
 
@@ -162,6 +172,7 @@ class Engine:
     def _hear_claims(self, index: int) -> None:
         for claim in self._members[index].claims():
             if isinstance(self.state.role, Master):
+                self.foreign_claims += 1
                 mac = claim.mac.hex(":")
                 self.log.trouble(f"claim {claim.address} {mac}", f"{mac} answers for {claim.address}")
             self._step(ForeignClaim(claim.address))

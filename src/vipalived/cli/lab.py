@@ -111,7 +111,7 @@ def run(
     from vipalived.lab.programme import Order
 
     layer = read_layers(values, assignments)[0]
-    default = "keepalived" if keepalived else layer.get("engine", "native")
+    default = "keepalived" if keepalived else (layer.get("engine") or "native")
     order = Order(
         layer=layer,
         engines=tuple(dict.fromkeys(engines)) or (default,),
