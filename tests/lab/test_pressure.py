@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,24 +37,30 @@ def test_as_many_processes_as_cores_are_busy_and_none_afterwards() -> None:
 
 
 def test_a_quota_is_a_tenth_of_a_core_and_is_gone_afterwards() -> None:
-    with offer() as quota, busy_process() as process:
+    with offer() as quota:
         if quota.groups is None:
             pytest.skip(quota.says)
-        quota.limit(2, [process.pid])
         group = Path(f"{quota.groups}-2")
-        assert group.is_dir()
-        start, used = time.monotonic(), cpu_seconds(process.pid)
-        while throttled(group) < 5:  # so many times the tenth of a second was over and the quota was spent
-            assert time.monotonic() - start < 10, "the quota does not bite"
-            time.sleep(0.05)
-        assert (cpu_seconds(process.pid) - used) / (time.monotonic() - start) < 0.5
-        process.kill()
-        process.wait()
+        with busy_process() as pid:
+            quota.limit(2, [pid])
+            start, used = time.monotonic(), cpu_seconds(pid)
+            while (
+                throttled(group) < 5
+            ):  # so many times the tenth of a second was over and the quota was spent
+                assert time.monotonic() - start < 10, "the quota does not bite"
+                time.sleep(0.05)
+            assert (cpu_seconds(pid) - used) / (time.monotonic() - start) < 0.5
     assert not group.exists()
 
 
-def busy_process() -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", "while True: pass"])
+@contextmanager
+def busy_process() -> Iterator[int]:
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
 
 
 def throttled(group: Path) -> int:
