@@ -245,6 +245,8 @@ class World:
             node.frozen, inbox, node.inbox = False, node.inbox, []
             # Its lease ran out behind a partition: it has nothing to part with when it hears the holder.
             self.misled |= self.client == index and index not in self.holders()
+            # Its link went down while it stood still: when it lets go, nobody hears of it.
+            self.misled |= self.client == index and m.Link(False) in inbox
             for event in inbox:
                 self.feed(index, event)
             self.arm(index)

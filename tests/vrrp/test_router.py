@@ -421,6 +421,14 @@ class TestLastResort:
         state, actions = step(CONFIG, state, Timer(), 4.5)
         assert actions == (SendAdvert(1), changed(Resigning, Claiming, Reason.NO_SUCCESSOR))
 
+    def test_the_last_word_of_a_last_resort_does_not_unseat_who_has_displaced_it(self):
+        """Two healthy Backups hurry; the faster one claims, and its loser's parting advertisement has priority 1."""
+        state, _ = step(CONFIG, backup(10.0), advert(1, LOWER), 9.0)
+        assert state.role.reason is Reason.MASTER_UNHEALTHY
+        state, _ = step(replace(CONFIG, preempt=False), state, advert(90, HIGHER), 9.01)
+        displaced, actions = step(replace(CONFIG, preempt=False), state, advert(1, LOWER), 9.011)
+        assert (displaced, actions) == (state, ())
+
     def test_a_backup_keeps_the_time_it_has_waited(self):
         """Priority 1 skews 255/256 instead of 156/256 of a second: 0.38671875 s more."""
         state, _ = step(CONFIG, backup(10.0), Health(False), 9.0)

@@ -272,12 +272,13 @@ def resigning_hears(turn: Turn, role: Resigning, advert: Advert) -> Turn:
 def backup_hears(turn: Turn, role: Backup, advert: Advert) -> Backup:
     """RFC 9568 section 6.4.2, and the two departures that shorten a Backup's wait."""
     config, now, own_priority = turn.config, turn.now, turn.priority
+    last_resort = config.last_resort and advert.priority == LAST_RESORT < own_priority
+    if (advert.priority == RESIGN or last_resort) and role.master not in (None, advert.source):
+        # A resignation's late copy, or the last word of a last resort, must not unseat who has taken over since.
+        return role
     if advert.priority == RESIGN:
-        # A late copy of somebody's resignation must not unseat the one who has taken over since.
-        if role.master not in (None, advert.source):
-            return role
         return _hurry(turn, role, Reason.MASTER_RESIGNED)
-    if config.last_resort and advert.priority == LAST_RESORT < own_priority:
+    if last_resort:
         return _hurry(turn, replace(role, master=advert.source), Reason.MASTER_UNHEALTHY)
     if config.preempt and advert.priority < own_priority:
         return replace(role, master=advert.source)
