@@ -27,7 +27,7 @@ SCENARIOS = (
 MIXED = ("mixed-stop", "mixed-crash")
 """With both engines in one cluster, in every form of VRRP; they bring their engines along."""
 ENGINES = ("native", "keepalived", "keepalived-0.2.3")
-_PIPED_WIDTH = 100
+_PIPED_WIDTH = 120
 
 EXAMPLES = """
 \b
