@@ -1,6 +1,6 @@
 """A busy machine: processes that never rest, and a CPU quota on the nodes' daemons by control groups.
 
-The quota is what the contract's `resources` ask of a cluster: a request of 50m and a limit of 100m.
+The quota is what the contract's `resources` make of a container: a limit of 100m.
 Control groups outlive processes and cannot be had inside the sandbox alone, so `offer` makes sure that
 whoever made them is outlived by somebody who removes them.
 """
@@ -72,11 +72,9 @@ def _make(group: Path) -> None:
     group.mkdir(exist_ok=True)
     if (group / "cpu.max").exists():
         (group / "cpu.max").write_text(f"{_QUOTA_US} {_PERIOD_US}")
-        (group / "cpu.weight").write_text("2")
     else:
         (group / "cpu.cfs_period_us").write_text(str(_PERIOD_US))
         (group / "cpu.cfs_quota_us").write_text(str(_QUOTA_US))
-        (group / "cpu.shares").write_text("51")
 
 
 @contextmanager

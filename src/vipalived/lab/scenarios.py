@@ -117,7 +117,7 @@ def pause_all(stage: Stage) -> None:
 
 
 def load(stage: Stage) -> None:
-    """Every core is busy, and each daemon has the CPU of the pod's default resources, for a minute."""
+    """Every core is busy, and each daemon has the CPU of the pod's default limit, for a minute."""
     with stage.pressure() as what:
         stage.mark(what)
         stage.pause(LOADED)
