@@ -161,6 +161,45 @@ def vanishing(place: Path) -> None:
     agent.end()
 
 
+def carrier(place: Path) -> None:
+    """The cable is pulled and put back: nothing is held in between, for others hold it by now."""
+    agent = Agent(place).master()
+    shell("ip link set v1 down")
+    agent.until("MASTER -> INITIALIZE (link-down)", SLACK)
+    wait(lambda: not held(), SLACK, "the VIP to go")
+    shell("ip link set v1 up")
+    agent.until("INITIALIZE -> BACKUP (link-up)", SLACK)
+    wait(held, MASTER_DOWN + SLACK, "the VIP to be back")
+    agent.end()
+
+
+def readdressed(place: Path) -> None:
+    """The interface gets another primary address: advertisements come from it, and the VIP is held on."""
+    import socket
+
+    agent = Agent(place).master()
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0) as peer:
+        peer.bind(("v1", 0x0800))
+        peer.settimeout(SLACK)
+        shell("ip address add 198.18.1.1/24 dev v0")
+        shell("ip address del 198.18.0.1/24 dev v0")  # and the kernel deletes the VIP with it, its secondary
+        deadline = time.monotonic() + MASTER_DOWN + SLACK
+        while socket.inet_ntoa(peer.recv(2048)[12:16]) != "198.18.1.1":
+            assert time.monotonic() < deadline, "no advertisement comes from the new address"
+    wait(held, SLACK, "the VIP to be put back")
+    assert not agent.said("link-down")
+    agent.end()
+
+
+def elsewhere(place: Path) -> None:
+    """Somebody puts the VIP on another interface of this host: that is told, and left alone."""
+    agent = Agent(place).master()
+    shell(f"ip address add {VIP} dev v1")
+    agent.until("198.18.0.100 is on v1 of this host, too", SLACK)
+    assert VIP in shell("ip address show v1")
+    agent.end()
+
+
 def permission(place: Path) -> None:
     """Each missing capability is named, and the exit code says what it was."""
     for given, missing in (("net_raw", "(NET_ADMIN)"), ("net_admin", "(NET_RAW)")):
@@ -236,6 +275,9 @@ if __name__ == "__main__":
                 reload,
                 second,
                 vanishing,
+                carrier,
+                readdressed,
+                elsewhere,
                 permission,
                 stray,
                 foreign,

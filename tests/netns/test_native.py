@@ -61,15 +61,8 @@ ALONE = Path(__file__).with_name("alone.py")
 @pytest.mark.parametrize(
     "story",
     [
-        "leftover",
-        "deleted",
-        "reload",
-        "second",
-        "vanishing",
-        "permission",
-        "stray",
-        "foreign",
-        "other_engine",
+        *("leftover", "deleted", "reload", "second", "vanishing", "carrier", "readdressed", "elsewhere"),
+        *("permission", "stray", "foreign", "other_engine"),
     ],
 )
 def test_alone_on_a_link(story: str) -> None:
