@@ -527,7 +527,7 @@ class TestAdoption:
         state, actions = step(CONFIG, state, Timer(), 6.61)
         assert actions == (SendAdvert(100), changed(Adopting, Claiming, Reason.ADOPTED))
 
-    @pytest.mark.parametrize(("theirs", "said"), [(100, (SendAdvert(99),)), (1, ())])
+    @pytest.mark.parametrize(("theirs", "said"), [(100, (SendAdvert(99),)), (2, (SendAdvert(1),)), (1, ())])
     def test_it_goes_when_somebody_else_is(self, theirs, said):
         state, _ = step(CONFIG, State(), Startup(leftover=True), 5.0)
         state, actions = step(CONFIG, state, advert(theirs), 5.5)

@@ -228,7 +228,7 @@ def depart(turn: Turn, advert: Advert) -> Turn:
     The parting advertisement is made to lose, whatever this router's priority: it has no claim to defend.
     """
     priority = advert.priority - 1
-    parts = turn.config.parting_advert and holds(turn.state) and priority > LAST_RESORT
+    parts = turn.config.parting_advert and holds(turn.state) and priority >= LAST_RESORT
     return turn.does(SendAdvert(priority)) if parts else turn
 
 
