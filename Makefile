@@ -32,15 +32,16 @@ demo: demo-packages $(STAMP) ## watch both engines move a VIP between three node
 	@echo "The timelines of these trials: $(OUT)/demo.html"
 
 test: test-packages $(STAMP) ## run all tests but the soak, with the branch coverage of the pure modules enforced
-	@$(BIN)/pytest --cov
+	@$(BIN)/pytest --cov --numprocesses 2 --dist loadgroup
 
-check: $(STAMP) ## format, lint, types, import layers, generated files
+check: $(STAMP) ## format, lint, types, import layers, workflow files, generated files
 	@$(BIN)/ruff format --quiet --check --diff
 	@$(BIN)/ruff check --quiet --output-format concise
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(BIN)/zizmor --quiet --offline --strict-collection --format github .github
 	@$(BIN)/python tools/generate.py --check
 	@echo "All checks passed"
 
@@ -60,11 +61,17 @@ interop: interop-packages $(STAMP) ## the native engine and FRR's vrrpd on one s
 soak: test-packages $(STAMP) ## the tests that take minutes to hours
 	@$(BIN)/pytest -m soak
 
-lock: $(STAMP) ## resolve pyproject.toml anew into requirements.txt (UPGRADE=1: to the newest of everything)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@$(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --extra lab --group dev \
-		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
-		$(if $(UPGRADE),--upgrade) pyproject.toml --output-file requirements.txt
+LOCK = $(OUT)/lock/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
+
+lock: ## resolve pyproject.toml anew into requirements*.txt (UPGRADE=1: to the newest of everything)
+	@$(or $(PYTHON),python3) -m venv $(OUT)/lock
+	@$(OUT)/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@$(LOCK) --extra lab --group build --group dev $(if $(UPGRADE),--upgrade) pyproject.toml \
+		--output-file requirements.txt
+# What the image is made with and of: a part of the above, so that what was tested is what is shipped.
+	@$(LOCK) --constraint requirements.txt --group build --output-file requirements-build.txt
+	@$(LOCK) --constraint requirements.txt pyproject.toml --output-file requirements-image.txt
 
 clean: ## remove .venv, caches and results
 	@rm -rf $(VENV) $(OUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

@@ -3,22 +3,56 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_configure() -> None:
+    """What the tests start can be interrupted, even where a shell in the background started the tests without."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of several workers one gets all that measures time in namespaces: two at once would be in each other's way."""
+    for item in items:
+        if item.get_closest_marker("netns") or item.get_closest_marker("containers"):
+            item.add_marker(pytest.mark.xdist_group("namespaces"))
+
+
+def lacking(reason: str) -> NoReturn:
+    """Skips what cannot run here; CI must not turn green because a download failed."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+
+
+def find_helm(major: int) -> Path:
+    """A real Helm of that major version."""
+    return _provided(str(major))
+
+
+def _provided(what: str) -> Path:
+    command = [sys.executable, str(ROOT / "tools" / "helm.py"), what]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lacking(done.stderr.strip() or f"{command[1]} failed")
+    return Path(done.stdout.strip())
+
+
 @pytest.fixture(scope="session", params=[3, 4], ids=["helm3", "helm4"])
 def helm(request: pytest.FixtureRequest) -> Path:
     """A real Helm; the test runs once with each major version."""
-    command = [sys.executable, str(ROOT / "tools" / "helm.py"), str(request.param)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason = done.stderr.strip() or f"{command[1]} failed"
-        # CI must not turn green because a download failed.
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    return Path(done.stdout.strip())
+    return find_helm(request.param)
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> Path:
+    """A real kubectl."""
+    return _provided("kubectl")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from vipalived.settings.values import Loader
+from vipalived.settings import effective_values
+from vipalived.settings.values import Layer, Loader, parse_yaml
 
 CHART = Path(__file__).resolve().parent.parent / "charts" / "vipalived"
 
@@ -55,10 +57,15 @@ class Rendered:
 
     @property
     def objects(self) -> list[dict[str, Any]]:
-        """The objects, in the order of their kinds."""
+        """The objects, in the order of their kinds and names."""
         assert not self.refused, self.refused
         found = [document for document in yaml.load_all(self.text, _Reader) if document]
-        return sorted(found, key=lambda document: str(document["kind"]))
+        return in_order(found)
+
+
+def in_order(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The objects, in the order of their kinds and names."""
+    return sorted(objects, key=lambda one: (str(one["kind"]), str(one.get("metadata", {}).get("name"))))
 
 
 def template(
@@ -66,16 +73,41 @@ def template(
     values: str,
     directory: Path,
     *,
-    chart: Path = CHART,
+    chart: Path | str = CHART,
     release: str = "rel",
     more: Sequence[str] = (),
+    tests: bool = False,
 ) -> Rendered:
-    """`helm template` of one values file, written into `directory`."""
+    """`helm template` of one values file, written into `directory`; without `tests` what is installed."""
     file = directory / "values.yaml"
     file.write_text(values, encoding="utf-8")
-    command = [str(helm), "template", release, str(chart), "--values", str(file), *more]
+    # Gently: tests that measure time may run beside it.
+    command = ["nice", str(helm), "template", release, str(chart), "--values", str(file), *more]
+    command += [] if tests else ["--skip-tests"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     return Rendered(done.stdout, done.stderr if done.returncode else "")
+
+
+def opened(value: Any) -> Any:
+    """Objects with what the agent reads in its values in place of the text: YAML has many spellings of the same."""
+    if isinstance(value, list):
+        return [opened(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("name") == "VIPALIVED_VALUES":
+        return {**value, "value": as_read(unescaped(value["value"]))}
+    return {key: as_read(inner) if key == "values.yaml" else opened(inner) for key, inner in value.items()}
+
+
+def as_read(text: str) -> Layer:
+    """What the agent makes of a values file."""
+    return effective_values([parse_yaml(text, "values.yaml")])
+
+
+def unescaped(text: str) -> str:
+    """The value of a container's variable as Kubernetes hands it on, where it has no `$(NAME)`."""
+    assert not re.search(r"(?<!\$)(?:\$\$)*\$(?!\$)", text), text
+    return text.replace("$$", "$")
 
 
 def same(one: Any, other: Any) -> bool:

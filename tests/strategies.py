@@ -13,6 +13,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from vipalived.settings.addresses import parse_vip
+
 Layer = dict[str, Any]
 
 INTERFACES = ("eth0", "ens3", "bond0.10", "en-p1_s2", "_0", "a23456789012345")
@@ -40,6 +42,7 @@ json_objects = st.dictionaries(
     max_size=3,
 )
 
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 _LOWER = string.ascii_lowercase + string.digits
 
 
@@ -69,6 +72,7 @@ interface_names = st.sampled_from(INTERFACES) | joined(
     st.sampled_from(string.ascii_letters + string.digits + "_"),
     st.text(string.ascii_letters + string.digits + "_.-", max_size=14),
 )
+interface_names_or_auto = interface_names | st.just("auto")
 passwords = st.text(DEFAULT_PASSWORD_CHARACTERS, min_size=1, max_size=8)
 
 ipv4_addresses = (
@@ -175,9 +179,10 @@ def _keepalived(
             name=words,
             state=st.sampled_from(["BACKUP", "MASTER"]),
             interface=interfaces,
-            trackInterface=st.none() | st.lists(interfaces, max_size=3, unique=True),
+            trackInterface=st.none()
+            | st.lists(interfaces.filter(lambda name: name != "auto"), max_size=3, unique=True),
             priority=numbers(1, 255),
-            virtualRouterId=numbers(1, 255),
+            virtualRouterId=numbers(1, 255) | st.just("auto"),
             advertInt=numbers(1, 255)
             if version == 2
             else hundredths | hundredths.map(str) | st.integers(1, 40),
@@ -214,10 +219,65 @@ _probe = {
 }
 _lists = st.none() | st.lists(json_objects, max_size=2)
 _objects = st.none() | json_objects
+_names = st.none() | st.lists(st.sampled_from(["NET_ADMIN", "net_raw", "SETGID", 1]), max_size=3)
+_capabilities = st.fixed_dictionaries(
+    {
+        "capabilities": st.none()
+        | st.fixed_dictionaries({}, optional={"add": _names, "drop": st.just(["KILL"])})
+    }
+)
 _DEPARTURES = (
     *("hitlessResignation", "promptSuccession", "claimBeforeOwn", "partingAdvert", "pacedGarp"),
     *("lastResort", "kernelLease", "checksumPseudoHeader"),
 )
+
+_agent = some(
+    enabled=st.booleans(),
+    image=some(
+        repository=st.sampled_from(["vipalived", "registry.example:5000/net/vipalived", "0"]),
+        pullPolicy=st.sampled_from(["Always", "IfNotPresent", "Never"]),
+        tag=st.sampled_from(["", "0.3.0", "1e3", "007"]),
+    ),
+    endpoint=some(
+        address=st.sampled_from(["127.0.0.1", "0.0.0.0", "::", "::1", "198.18.0.77", "2001:DB8::77"]),
+        port=numbers(0, 65535),
+    ),
+    askFirst=st.booleans(),
+    logFormat=st.sampled_from(["text", "json"]),
+    logLevel=st.sampled_from(["debug", "info", "warning", "error"]),
+    securityContext=_objects | _capabilities,
+)
+_hundredths = st.integers(5, 6000).map(lambda n: n / 100)
+_short = _hundredths | _hundredths.map(str) | numbers(1, 60)
+_paths = st.just("") | st.sampled_from(["/a", "/b.pem", "/etc/kubernetes/pki/ca.crt", "/@/a-b"])
+_paths_and = joined(st.just("/"), st.text(_LOWER + "/_.?=&%-", max_size=12))
+
+
+@st.composite
+def _health_checks(draw: st.DrawFn, vips: list[str]) -> Layer:
+    """A health check that keeps the rules: of none of the VIPs, and with both or none of certificate and key."""
+    taken = [parse_vip(vip).ip for vip in vips]
+    addresses = ipv4_addresses.filter(lambda address: address not in taken).map(str) | ipv6_addresses.filter(
+        lambda address: address not in taken
+    ).flatmap(lambda address: spellings(address).map("[{}]".format))
+    hosts = st.sampled_from(["127.0.0.1", "[::1]", "localhost", "cp-1.Example.ORG"]) | addresses
+    ports = st.just("") | st.integers(1, 65535).map(":{}".format)
+    layer = draw(
+        some(
+            enabled=st.booleans(),
+            url=joined(st.just("https://"), hosts, ports, _paths_and),
+            interval=_short,
+            timeout=_short,
+            fall=numbers(1, 100),
+            rise=numbers(1, 100),
+            caFile=_paths,
+            tokenFile=_paths,
+            vrrpScript=st.booleans(),
+        )
+    )
+    certificate, key = draw(_paths), draw(_paths)
+    return layer | ({"certificateFile": certificate, "keyFile": key} if certificate and key else {})
+
 
 _kubernetes = some(
     nameOverride=st.just("") | labels,
@@ -229,7 +289,8 @@ _kubernetes = some(
         tag=st.sampled_from(["", "3.22", "2.2.7-r0", "_", "1e3", "007"]),
     ),
     imagePullSecrets=_lists,
-    engine=st.just("keepalived"),
+    engine=st.sampled_from(["keepalived", "native"]) | st.none(),
+    agent=st.none() | _agent,
     native=st.none() | some(**dict.fromkeys(_DEPARTURES, st.booleans())),
     static=st.booleans(),
     staticNodeSelector=st.none() | label_maps,
@@ -239,12 +300,20 @@ _kubernetes = some(
     hostNetwork=st.just(True),
     automountServiceAccountToken=st.booleans(),
     priorityClassName=st.just("") | subdomains,
-    nodeSelector=st.none() | label_maps | st.just({"node-role.kubernetes.io/control-plane": None}),
-    tolerations=_lists,
+    distribution=st.none() | st.sampled_from(["", "kubeadm", "k3s", "rke2"]),
+    nodeSelector=st.none()
+    | label_maps
+    | st.fixed_dictionaries({CONTROL_PLANE: st.none() | st.sampled_from(["true", "", "false"])}),
+    tolerations=_lists | st.just([{"key": CONTROL_PLANE, "operator": "Exists"}, {"operator": "Exists"}]),
+    lookupNodes=st.none() | st.booleans(),
+    grafanaDashboard=st.none() | some(enabled=st.booleans()),
     affinity=_objects,
     podSecurityContext=_objects,
-    securityContext=_objects | st.just({"capabilities": None}),
-    resources=_objects | st.just({"limits": {"cpu": None}}),
+    securityContext=_objects | _capabilities,
+    resources=_objects
+    | st.sampled_from(
+        [None, "100m", "0.5", ".5", 0.5, 1, "1", "0m", "0", 0, "1000m", "1e-1", True, [], {}]
+    ).map(lambda cpu: {"limits": {"cpu": cpu}}),
     startupProbe=some(**_probe),
     livenessProbe=some(**_probe, initialDelaySeconds=numbers(0, 86400)),
     readinessProbe=some(**_probe, successThreshold=seconds),
@@ -255,7 +324,7 @@ _kubernetes = some(
 
 
 @st.composite
-def valid_layers(draw: st.DrawFn, interfaces: st.SearchStrategy[str] = interface_names) -> Layer:
+def valid_layers(draw: st.DrawFn, interfaces: st.SearchStrategy[str] = interface_names_or_auto) -> Layer:
     """A values file that keeps every rule."""
     version = draw(st.sampled_from([2, 3, 3]))
     nodes = draw(st.lists(node_names, max_size=4, unique=True))
@@ -272,4 +341,22 @@ def valid_layers(draw: st.DrawFn, interfaces: st.SearchStrategy[str] = interface
         if index < len(addresses.node_sources):
             overrides[name]["unicastSourceAddress"] = addresses.node_sources[index]
     layer = draw(_kubernetes) | {"keepalived": draw(_keepalived(version, addresses, interfaces))}
+    layer |= draw(some(healthCheck=st.none() | _health_checks(addresses.vips)))
+    layer |= draw(some(podMonitor=st.none() | _pod_monitors(scraped=_is_scraped(layer))))
     return layer | ({"nodes": overrides} if overrides or draw(st.booleans()) else {})
+
+
+def _is_scraped(layer: Layer) -> bool:
+    """Whether Prometheus reaches an agent."""
+    agent = layer.get("agent") or {}
+    endpoint = {"address": "127.0.0.1", "port": 9951} | agent.get("endpoint", {})
+    runs = layer.get("engine") == "native" or agent.get("enabled", False)
+    return bool(runs and endpoint["port"] and endpoint["address"] not in ("127.0.0.1", "::1"))
+
+
+def _pod_monitors(*, scraped: bool) -> st.SearchStrategy[Layer]:
+    return some(
+        enabled=st.just(scraped) | st.just(False),
+        interval=st.sampled_from(["30s", "1m", "500ms", "1h"]),
+        labels=st.none() | label_maps | st.just({"app.kubernetes.io/component": "x"}),
+    )

@@ -18,7 +18,7 @@ from vipalived import release
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCKS = ("requirements.txt", "requirements-helm.txt")
+LOCKS = ("requirements.txt", "requirements-build.txt", "requirements-image.txt", "requirements-helm.txt")
 
 
 def locked(name: str) -> list[str]:
@@ -123,7 +123,7 @@ def run_script(name: str, *arguments: str, env: dict[str, str]) -> subprocess.Co
 
 @pytest.mark.parametrize(
     ("purpose", "packages"),
-    [("demo", "util-linux"), ("test", "util-linux keepalived iproute2 git tshark")],
+    [("demo", "util-linux"), ("test", "util-linux keepalived iproute2 git tshark nftables iptables busybox")],
 )
 def test_missing_packages_are_named_in_one_line(tmp_path: Path, purpose: str, packages: str) -> None:
     done = run_script("packages.sh", purpose, env=without_programs(tmp_path))
@@ -134,7 +134,7 @@ def test_missing_packages_are_named_in_one_line(tmp_path: Path, purpose: str, pa
 
 def test_programs_that_are_there_are_not_asked_for(tmp_path: Path) -> None:
     done = run_script("packages.sh", "test", env=without_programs(tmp_path, "unshare", "git"))
-    assert done.stderr.endswith(": keepalived iproute2 tshark\n")
+    assert done.stderr.endswith(": keepalived iproute2 tshark nftables iptables busybox\n")
 
 
 def test_the_demo_does_without_keepalived_where_it_cannot_be_installed(tmp_path: Path) -> None:
@@ -154,3 +154,10 @@ def test_a_python_that_does_not_run_is_named_in_one_line(tmp_path: Path) -> None
     assert done.stderr.count("\n") == 1
     assert str(shim) in done.stderr
     assert not (tmp_path / "venv").exists()
+
+
+def test_one_worker_gets_all_that_runs_in_namespaces(request: pytest.FixtureRequest) -> None:
+    grouped = [item.nodeid for item in request.session.items if item.get_closest_marker("xdist_group")]
+    if not grouped or not hasattr(request.config, "workerinput"):
+        pytest.skip("there is one worker only, or nothing of that kind")
+    assert {name.rpartition("@")[2] for name in grouped} == {"namespaces"}

@@ -15,6 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 OUT = ROOT / "out" / "bench"
 BOTH = ("native", "keepalived")
+AGENTS = ("native", "keepalived-agent")
+CHECKED = (*AGENTS, "keepalived-check")
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,15 @@ class Run:
     engines: tuple[str, ...] = BOTH
     repeat: int = 50
     values: tuple[str, ...] = ()
+    """Below `keepalived.vrrpInstance`."""
+    check: tuple[str, ...] = ()
+    """Below `healthCheck`."""
 
     def options(self) -> list[str]:
         """For `vipalived lab run`."""
         pairs = [("--scenario", name) for name in self.scenarios] + [("--engine", e) for e in self.engines]
         pairs += [("--set", f"keepalived.vrrpInstance.{value}") for value in self.values]
+        pairs += [("--set", f"healthCheck.{value}") for value in self.check]
         return [*(word for pair in pairs for word in pair), "--repeat", str(self.repeat)]
 
 
@@ -43,6 +49,17 @@ RUNS = {
     "flap": Run(("flap", "pause-all", "control"), repeat=20),
     "load": Run(("load",), repeat=10),
     "load-0.03s": Run(("load",), engines=("native",), repeat=10, values=("advertInt=0.03",)),
+    **{
+        name: Run((name,), engines=CHECKED, repeat=30)
+        for name in ("api-crash", "api-stop", "api-hang", "api-all-down", "api-elsewhere")
+    },
+    "api-all-slow": Run(("api-all-slow",), engines=AGENTS, repeat=30),
+    "api-hang-fast": Run(
+        ("api-hang",), engines=AGENTS, repeat=30, check=("interval=0.2", "timeout=0.2", "fall=2")
+    ),
+    "engine-kill": Run(("engine-kill",), engines=(*AGENTS, "keepalived"), repeat=30),
+    "release": Run(("release", "reload"), engines=AGENTS, repeat=30),
+    "api-load": Run(("api-load",), engines=AGENTS, repeat=10),
     "mixed": Run(("mixed",), repeat=5),
     "baseline": Run(
         ("control", "stop", "crash", "kill", "freeze", "partition", "rolling", "return"),
@@ -51,8 +68,9 @@ RUNS = {
     ),
 }
 """By name: what the files are called."""
-FOOTPRINT = "footprint"
-NAMES = (*RUNS, FOOTPRINT)
+TOOLS = {"footprint": "footprint.py", "pod-soak": "pod_soak.py"}
+"""What is measured by a program of its own."""
+NAMES = (*RUNS, *TOOLS)
 
 
 def main() -> None:
@@ -69,8 +87,8 @@ def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(names, start=1):
         print(f"{name}, {number} of {len(names)}", flush=True)
-        if name == FOOTPRINT:
-            subprocess.run([sys.executable, str(ROOT / "tools" / "footprint.py")], check=True)
+        if name in TOOLS:
+            subprocess.run([sys.executable, str(ROOT / "tools" / TOOLS[name])], check=False)
             continue
         outputs = ["--json", str(OUT / f"{name}.json"), "--html", str(OUT / f"{name}.html")]
         command = [

@@ -1,4 +1,4 @@
-"""What an engine costs a node that is at rest: memory and CPU of its processes, as Master and as Backup.
+"""What the agent costs a node that is at rest: memory and CPU of its processes, as Master and as Backup.
 
 usage: tools/footprint.py [SECONDS]     writes out/bench/footprint.json and prints a table
 """
@@ -8,39 +8,57 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import trustme
 
 from vipalived.lab import sandbox
 from vipalived.lab.daemon import Daemon
 from vipalived.lab.engines import engine
 from vipalived.lab.plan import plan
+from vipalived.lab.servers import api_servers
+from vipalived.lab.stage import PORT
 from vipalived.lab.world import World
 from vipalived.settings import Settings, load
 
 OUT = Path(__file__).parent.parent / "out" / "bench" / "footprint.json"
 SETTLED = 60.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """So many virtual routers on each node, an agent each; with one, the agent has all of its work."""
+
+    engine: str
+    routers: int = 1
+    vips: int = 1
+    interval: float = 1.0
+
+
 CASES = {
-    "1 VIP, advert 1 s": (1, 1, 1.0),
-    "64 VIPs on 8 virtual routers, advert 0.1 s": (8, 8, 0.1),
+    "native: 1 VIP, advert 1 s, the API server asked": Case("native"),
+    "supervised keepalived: the same": Case("keepalived-agent"),
+    "native: 64 VIPs on 8 virtual routers, advert 0.1 s": Case("native", 8, 8, 0.1),
 }
-"""Virtual routers, VIPs of each, interval."""
 
 
-def values(router: int, vips: int, interval: float) -> Settings:
+def values(case: Case, router: int) -> Settings:
     """The settings of one virtual router; the first node is the Master."""
-    further = [f"198.18.0.{100 + 10 * router + index}/24" for index in range(vips)]
+    further = [f"198.18.0.{100 + 10 * router + index}/24" for index in range(case.vips)]
     instance: dict[str, Any] = {
         "virtualRouterId": 51 + router,
         "virtualIpAddress": further[0],
         "virtualIpAddresses": further[1:],
-        "advertInt": interval,
+        "advertInt": case.interval,
         "nopreempt": False,
     }
+    alone = case.routers == 1
     return load(
         [
-            {"engine": "native", "keepalived": {"vrrpInstance": instance}},
-            {"nodes": {"node-1": {"priority": 200}}},
+            {"keepalived": {"vrrpInstance": instance}, "nodes": {"node-1": {"priority": 200}}},
+            {"agent": {"endpoint": {"port": 9951 if alone else 0}}},
         ]
     ).settings
 
@@ -71,36 +89,43 @@ def cpu(daemons: list[Daemon]) -> float:
     return sum(int(stat.split()[0]) for stat in stats) / 1e9
 
 
-def resident(daemons: list[Daemon]) -> float:
-    """MiB of the largest of them."""
-    statuses = (Path(f"/proc/{pid}/status").read_text() for daemon in daemons for pid in daemon.pids())
-    return max(int(status.partition("VmRSS:")[2].split()[0]) for status in statuses) / 1024
+def proportional(daemon: Daemon) -> float:
+    """MiB of an agent's processes, each page counted once (PSS); proc(5)."""
+    rollups = (Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in daemon.pids())
+    return sum(int(rollup.partition("Pss:")[2].split()[0]) for rollup in rollups) / 1024
 
 
-def measure(number: int, case: str, seconds: float) -> list[dict[str, Any]]:
+def measure(number: int, name: str, seconds: float) -> list[dict[str, Any]]:
     """The rows of one case."""
-    count, vips, interval = CASES[case]
-    routers = [values(router, vips, interval) for router in range(count)]
+    case = CASES[name]
+    routers = [values(case, router) for router in range(case.routers)]
     world = World(plan(routers[0], 2), number)
     nodes = [host.name for host in world.plan.nodes]
-    daemons = {node: start(world, node, routers, "native") for node in nodes}
+    certificate = world.place / "server.pem"
+    issued = trustme.CA().issue_cert(str(world.plan.vip))
+    issued.private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    servers = api_servers(world, PORT, certificate)
+    daemons = {node: start(world, node, routers, case.engine) for node in nodes}
     until("-> MASTER", daemons[nodes[0]])
     until("-> BACKUP", daemons[nodes[1]])
-    time.sleep(max(7.0, 3 * interval))  # the second batch of gratuitous ARP belongs to the takeover
+    until("-> healthy", [daemon for node in nodes for daemon in daemons[node]])
+    time.sleep(max(10.0, 3 * case.interval))  # the second batch of gratuitous ARP belongs to the takeover
     before = {node: cpu(daemons[node]) for node in nodes}
     time.sleep(seconds)
     rows = [
         {
-            "case": case,
+            "case": name,
             "role": role,
-            "processes": count,
+            "agents": case.routers,
             "cpu_percent": round(100 * (cpu(daemons[node]) - before[node]) / seconds, 3),
-            "resident_mib": round(resident(daemons[node]), 1),
+            "memory_mib": round(max(proportional(daemon) for daemon in daemons[node]), 1),
         }
         for node, role in zip(nodes, ("Master", "Backup"), strict=True)
     ]
     for daemon in (one for group in daemons.values() for one in group):
         daemon.kill()
+    for server in servers.values():
+        server.kill()
     return rows
 
 
@@ -111,8 +136,8 @@ def inside(seconds: float) -> None:
     OUT.write_text(json.dumps({"seconds": seconds, "rows": rows}, indent=1) + "\n", encoding="utf-8")
     for row in rows:
         print(
-            f"{row['case']}, {row['role']}: {row['cpu_percent']} % of a core for {row['processes']} process(es), "
-            f"{row['resident_mib']} MiB resident each"
+            f"{row['case']}, {row['role']}: {row['cpu_percent']} % of a core for {row['agents']} agent(s), "
+            f"{row['memory_mib']} MiB each"
         )
 
 

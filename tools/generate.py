@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from pathlib import Path
 
-from marked import with_section
+import chartdocs
+from marked import with_sections
 
-from vipalived.release import APP_VERSION, CHART_VERSION
-from vipalived.render import chart
+from vipalived.render import chart, dashboard
+from vipalived.settings.distributions import DISTRIBUTIONS
 
 ROOT = Path(__file__).parent.parent
 CHART = ROOT / "charts" / "vipalived"
@@ -18,15 +18,28 @@ CHART = ROOT / "charts" / "vipalived"
 
 def generated() -> dict[Path, str]:
     """Each generated file with the content it must have."""
-    definition = (CHART / "Chart.yaml").read_text(encoding="utf-8")
-    definition = re.sub(r"(?m)^version: .*$", f"version: {CHART_VERSION}", definition)
-    definition = re.sub(r"(?m)^appVersion: .*$", f'appVersion: "{APP_VERSION}"', definition)
+    definition = chartdocs.chart_yaml(
+        (CHART / "Chart.yaml").read_text(encoding="utf-8"),
+        (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
+    )
+    sections = {
+        "badges": chartdocs.badges(),
+        "installation": chartdocs.installation(),
+        "distributions": chartdocs.distributions(),
+        "values": chart.values_table(),
+        "links": chartdocs.links(definition),
+    }
     return {
         CHART / "Chart.yaml": definition,
         CHART / "values.yaml": chart.values_yaml(),
         CHART / "values.schema.json": chart.values_schema(),
+        CHART / "templates" / "_defaults.tpl": chart.defaults_template(),
+        CHART / "templates" / "_distributions.tpl": chart.distributions_template(),
+        CHART / "templates" / "_interface.tpl": chart.interface_template(),
         CHART / "templates" / "_rules.tpl": chart.rules_template(),
-        CHART / "README.md": with_section(CHART / "README.md", "values", chart.values_table()),
+        CHART / "dashboards" / dashboard.FILE_NAME: dashboard.text(),
+        **{CHART / "presets" / f"{name}.yaml": chart.preset(name) for name in DISTRIBUTIONS},
+        CHART / "README.md": with_sections(CHART / "README.md", sections),
     }
 
 
@@ -45,6 +58,7 @@ def main() -> None:
     for path in stale:
         print(f"{'out of date' if check else 'written'}: {path.relative_to(ROOT)}")
         if not check:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(generated()[path], encoding="utf-8")
     if check and stale:
         sys.exit("hint: run `make generate`")

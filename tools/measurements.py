@@ -24,7 +24,9 @@ KEPT = (
         "one_holder_ms",
         "no_holder_ms",
         "moves",
+        "http_recovery_ms",
         "http_failed",
+        "http_cut",
         "http_sent",
         "void",
         "error",
@@ -48,6 +50,20 @@ FAULTS = {
     "control": "`control`: nothing happens",
 }
 """What the reader is told; a key is a run's name, or a scenario of the run `flap`."""
+AGENT_FAULTS = {
+    ("api-crash", "api-crash"): "`api-crash`: the API server of the holder is killed",
+    ("api-stop", "api-stop"): "`api-stop`: it is stopped as planned, and serves 2 s longer",
+    ("api-hang", "api-hang"): "`api-hang`: it stands still",
+    ("api-hang-fast", "api-hang"): "`api-hang`, interval and timeout 0.2 s, fall 2",
+    ("api-all-down", "api-all-down"): "`api-all-down`: all are down; the holder's comes back first",
+    ("api-elsewhere", "api-elsewhere"): "`api-elsewhere`: the same, another node's comes back first",
+    ("api-all-slow", "api-all-slow"): "`api-all-slow`: all are unready or late for 30 s",
+    ("api-load", "api-load"): "`api-load`: answers take 0.9 s, a busy machine, a CPU quota, a minute",
+    ("engine-kill", "engine-kill"): "`engine-kill`: SIGKILL for the engine process",
+    ("release", "release"): "`release`: `vipalived release` on the holder",
+    ("release", "reload"): "`reload`: changed values",
+}
+"""The same of what only the agent answers, by run and scenario."""
 
 Row = dict[str, Any]
 
@@ -59,7 +75,9 @@ def seconds(milliseconds: float | None) -> str:
 
 def figures(row: Row) -> str:
     """Median, p99 and maximum."""
-    return " / ".join(seconds(row[name]) for name in ("median_ms", "p99_ms", "max_ms"))
+    never = "never" if row.get("never") else None
+    values = [row[name] for name in ("median_ms", "p99_ms", "max_ms")]
+    return " / ".join(never if value is None and never else seconds(value) for value in values)
 
 
 def spread(trials: list[Row], name: str, shown: Any = seconds) -> str:
@@ -97,6 +115,33 @@ def short_table(runs: dict[str, Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def agent_table(runs: dict[str, Row]) -> str:
+    """What only the agent answers, beside keepalived with the check of its own where that has one."""
+    lines = [
+        "| what happens | keepalived | supervised keepalived | bound | native | bound | arrivals |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    found = {(name, scenario): (rows, trials) for name, scenario, rows, trials in measured(runs)}
+    for key, says in AGENT_FAULTS.items():
+        if key in found:
+            rows, trials = found[key]
+            plain = rows.get("keepalived-check") or rows.get("keepalived")
+            agents = [rows["keepalived-agent"], rows["native"]]
+            cells = [cell for row in agents for cell in (figures(row), seconds(row["bound_ms"]))]
+            other = figures(plain) if plain else "-"
+            lines.append(f"| {says} | {other} | {' | '.join(cells)} | {arrivals(trials)} |")
+    return "\n".join(lines) + "\n"
+
+
+def arrivals(trials: list[Row]) -> str:
+    """How often the VIP came to a node at the most: supervised keepalived / native."""
+    counted = [
+        max((t["moves"] for t in trials if t["engine"] == engine and not t["void"]), default=0)
+        for engine in ("keepalived-agent", "native")
+    ]
+    return " / ".join(str((count + 1) // 2) for count in counted)
+
+
 def baseline_table(report: Row) -> str:
     """The same keepalived with 0.2.3's configuration and with ours."""
     lines = ["| what happens | bound | 0.2.3's configuration | vipalived's |", "|---|---|---|---|"]
@@ -131,13 +176,38 @@ def footprint_table() -> str:
         return "Not measured.\n"
     report = json.loads(file.read_text(encoding="utf-8"))
     lines = [
-        "| what | role | processes | % of a core, all of them | MiB resident, the largest |",
+        "| what | role | agents | % of a core, all of them | MiB, the largest |",
         "|---|---|--:|--:|--:|",
     ]
     for row in report["rows"]:
-        cells = (row["case"], row["role"], row["processes"], row["cpu_percent"], row["resident_mib"])
+        cells = (row["case"], row["role"], row["agents"], row["cpu_percent"], row["memory_mib"])
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines) + f"\n\nOver {report['seconds']:g} s, with two nodes and nothing else to do.\n"
+
+
+def pods_table() -> str:
+    """The pods' hour; empty where it was not measured."""
+    file = OUT / "pod-soak.json"
+    if not file.exists():
+        return "Not measured.\n"
+    report = json.loads(file.read_text(encoding="utf-8"))
+    lines = [
+        "| engine | minutes | MiB anonymous: first, last, most | MiB at the most | limit reached | ended for memory |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for name in dict.fromkeys(row["engine"] for row in report["rows"]):
+        rows = [row for row in report["rows"] if row["engine"] == name]
+        used = [row["anonymous_mib"] for row in rows]
+        last = rows[-1]
+        cells = [
+            name,
+            len(rows),
+            f"{used[0]:.1f}, {used[-1]:.1f}, {max(used):.1f}",
+            f"{last['peak_mib']:.1f}",
+        ]
+        cells += [f"{last['refusals']} times", f"{last['kills']} processes"]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def conditions(runs: dict[str, Row]) -> str:
@@ -170,10 +240,12 @@ def main() -> None:
         print(f"not measured: {', '.join(missing)}", file=sys.stderr)
     for document in (ROOT / "README.md", ROOT / "docs" / "measurements.md"):
         replace_section(document, "measurements", short_table(runs) + "\n" + conditions(runs))
+        replace_section(document, "agent", agent_table(runs))
         replace_section(document, "baseline", baseline_table(runs["baseline"]))
     document = ROOT / "docs" / "measurements.md"
     replace_section(document, "every figure", long_table(runs))
     replace_section(document, "footprint", footprint_table())
+    replace_section(document, "pods", pods_table())
     (ROOT / "docs" / "measurements.json").write_text(compact(runs), encoding="utf-8")
 
 

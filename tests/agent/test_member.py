@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address, ip_interface
@@ -74,13 +75,35 @@ class Wire:
 class Segment:
     def __init__(self) -> None:
         self.announced: list[tuple[Sequence[IPAddress], int]] = []
+        self.asked: list[tuple[Sequence[IPAddress], IPAddress]] = []
         self.watched: Sequence[IPAddress] = ()
 
     def announce(self, addresses: Sequence[IPAddress], rounds: int) -> None:
         self.announced.append((addresses, rounds))
 
+    def ask(self, addresses: Sequence[IPAddress], source: IPAddress) -> None:
+        self.asked.append((addresses, source))
+
     def watch(self, addresses: Sequence[IPAddress]) -> None:
         self.watched = addresses
+
+
+class Ledger:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.discards: Counter[str] = Counter()
+        self.sent_priorities: list[int] = []
+        self.heard_from: list[tuple[IPAddress, int, float]] = []
+
+    def discarded(self, reason: str, _source: str) -> None:
+        self.discards[reason] += 1
+
+    def sent(self, priority: int) -> None:
+        self.sent_priorities.append(priority)
+
+    def heard(self, source: IPAddress, priority: int, interval: float) -> None:
+        self.heard_from.append((source, priority, interval))
 
 
 class Stand:
@@ -89,10 +112,14 @@ class Stand:
     def __init__(self, plan: MemberPlan = PLAN) -> None:
         self.kernel, self.wire, self.segment = Kernel(), Wire(), Segment()
         self.troubles: list[str] = []
-        self.member = Member(plan, self.kernel, lambda _about, what: self.troubles.append(what))  # type: ignore[arg-type]
+        self.ledger = Ledger()
+        self.member = Member(plan, self.kernel, self.ledger, self._trouble)  # type: ignore[arg-type]
         self.member.wire, self.member.segment = self.wire, self.segment  # type: ignore[assignment]
         self.member._index = 7
         self.member.speak_from(SOURCE)
+
+    def _trouble(self, _about: str, what: str) -> None:
+        self.troubles.append(what)
 
     def hear(self, packet: bytes) -> list[tuple[Advert, float]]:
         self.wire.waiting.append(packet)
@@ -119,6 +146,15 @@ def test_an_announcement_is_for_all_addresses() -> None:
     stand = Stand()
     stand.member.carry_out(Announce((VIP,), 2))
     assert stand.segment.announced == [((VIP,), 2)]
+
+
+def test_a_question_is_for_all_addresses() -> None:
+    stand = Stand()
+    stand.member.ask()
+    assert stand.segment.asked == [((VIP,), SOURCE)]
+    stand.member.speak_from(None)
+    stand.member.ask()
+    assert len(stand.segment.asked) == 1
 
 
 def test_ah_is_byte_for_byte_what_keepalived_sends_and_counts_on() -> None:
@@ -150,7 +186,7 @@ def test_who_hears_a_sequence_number_goes_on_from_it() -> None:
     stand.member.carry_out(SendAdvert(100))
     assert int.from_bytes(stand.wire.sent[0][0][28:32]) == 7
     assert stand.hear(sender.wire.sent[0][0]) == []
-    assert stand.member.discards == {Discard.SEQUENCE: 1}
+    assert stand.ledger.discards == {Discard.SEQUENCE: 1}
 
 
 def test_what_was_heard_is_an_event_with_the_time_of_its_arrival() -> None:
@@ -158,13 +194,15 @@ def test_what_was_heard_is_an_event_with_the_time_of_its_arrival() -> None:
     sender.member.carry_out(SendAdvert(0))
     stand.member.speak_from(PEER)
     assert stand.hear(sender.wire.sent[0][0]) == [(Advert(0, 1.0, SOURCE), 5.0)]
+    assert stand.ledger.heard_from == [(SOURCE, 0, 1.0)]
+    assert sender.ledger.sent_priorities == [0]
 
 
 def test_rubbish_is_counted_and_told() -> None:
     stand = Stand()
     assert stand.hear(b"rubbish") == []
     assert stand.hear(FIRST_AH) == []  # from 198.18.0.1, which is this node
-    assert stand.member.discards == {Discard.IP_HEADER: 1, Discard.OWN_SOURCE: 1}
+    assert stand.ledger.discards == {Discard.IP_HEADER: 1, Discard.OWN_SOURCE: 1}
     assert stand.troubles == ["refused a packet from somebody: ip-header"]
 
 

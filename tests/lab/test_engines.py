@@ -12,8 +12,8 @@ from vipalived.lab.engines import ENGINES, Mixed, engine
 from vipalived.lab.plan import BASE_LAYER
 from vipalived.lab.scenarios import SCENARIOS
 from vipalived.render import keepalived
-from vipalived.settings import load
-from vipalived.settings.values import parse_yaml
+from vipalived.settings import Settings, load
+from vipalived.settings.values import Layer, parse_yaml
 
 CONTRACT = load([BASE_LAYER]).settings
 
@@ -71,18 +71,73 @@ def test_keepalived_starts_as_in_the_pod_with_files_of_its_own(tmp_path: Path) -
 def test_only_the_baseline_may_miss() -> None:
     assert {name: engine(name).baseline for name in ENGINES} == {
         "native": False,
+        "keepalived-agent": False,
         "keepalived": False,
+        "keepalived-check": False,
         "keepalived-0.2.3": True,
     }
 
 
-def test_native_gets_its_values_and_two_capabilities(tmp_path: Path) -> None:
+def written(directory: Path) -> Settings:
+    return load([parse_yaml((directory / "values.yaml").read_text(), "values.yaml")]).settings
+
+
+def test_an_agent_gets_its_values_and_two_capabilities(tmp_path: Path) -> None:
     command = engine("native").prepare("cp-1", CONTRACT, tmp_path)
     words = list(command.argv)
     assert words[:3] == ["setpriv", "--bounding-set=-all,+net_admin,+net_raw", "--"]
-    assert words[-5:] == ["agent", "-f", str(tmp_path / "values.yaml"), "--node", "cp-1"]
-    written = load([parse_yaml((tmp_path / "values.yaml").read_text(), "values.yaml")]).settings
-    assert written == CONTRACT.model_copy(update={"engine": "native"})
+    options = ["-f", str(tmp_path / "values.yaml"), "--node", "cp-1", "--run-dir", str(tmp_path / "run")]
+    assert words[-7:] == ["agent", *options]
+    agent = CONTRACT.agent.model_copy(update={"enabled": True})
+    assert written(tmp_path) == CONTRACT.model_copy(update={"engine": "native", "agent": agent})
+
+
+SECRETIVE: Layer = {
+    "agent": {"logFormat": "json", "logLevel": "error"},
+    "healthCheck": {
+        "enabled": False,
+        "url": "https://192.168.7.1:8443/livez",
+        "interval": 0.2,
+        "caFile": "/etc/kubernetes/pki/ca.crt",
+        "tokenFile": "/etc/kubernetes/token",
+    },
+}
+
+
+@pytest.mark.parametrize("name", ["native", "keepalived-agent"])
+def test_an_agent_asks_the_labs_api_server_and_logs_what_the_lab_reads(tmp_path: Path, name: str) -> None:
+    engine(name, "/opt/keepalived").prepare("cp-1", load([BASE_LAYER, SECRETIVE]).settings, tmp_path)
+    check, agent = written(tmp_path).health_check, written(tmp_path).agent
+    assert (check.enabled, check.url, check.interval) == (True, "https://127.0.0.1:6443/readyz", 0.2)
+    assert (check.ca_file, check.token_file) == ("", "")
+    assert (agent.log_format, agent.log_level) == ("text", "info")
+
+
+def test_supervised_keepalived_is_the_one_that_was_named(tmp_path: Path) -> None:
+    chosen = engine("keepalived-agent", "/opt/keepalived")
+    for _ in range(2):  # a reload prepares again
+        command = chosen.prepare("cp-1", CONTRACT, tmp_path)
+    assert str((tmp_path / "bin" / "keepalived").readlink()) == "/opt/keepalived"
+    assert command.env["PATH"].startswith(f"{tmp_path}/bin:")
+    assert (written(tmp_path).engine, written(tmp_path).agent.enabled) == ("keepalived", True)
+
+
+def test_plain_keepalived_asks_by_a_script_where_that_is_wanted(tmp_path: Path) -> None:
+    settings = load([BASE_LAYER, SECRETIVE]).settings
+    engine("keepalived", "/opt/keepalived").prepare("cp-1", settings, tmp_path)
+    assert "vrrp_script" not in (tmp_path / "keepalived.conf").read_text()
+    engine("keepalived-check", "/opt/keepalived").prepare("cp-1", settings, tmp_path)
+    text = (tmp_path / "keepalived.conf").read_text()
+    assert "vrrp_script" in text
+    assert "https://127.0.0.1:6443/readyz" in text
+
+
+def test_release_is_for_agents(tmp_path: Path) -> None:
+    for name in ("native", "keepalived-agent"):
+        words = list(engine(name).release(tmp_path) or ())
+        assert words[-3:] == ["release", "--run-dir", str(tmp_path / "run")]
+    assert engine("keepalived").release(tmp_path) is None
+    assert engine("keepalived-check").release(tmp_path) is None
 
 
 def test_two_engines_on_one_segment(tmp_path: Path) -> None:
@@ -91,7 +146,8 @@ def test_two_engines_on_one_segment(tmp_path: Path) -> None:
     assert mixed.bounds == native.bounds
     assert "/opt/keepalived" not in mixed.prepare("cp-1", CONTRACT, tmp_path).argv
     assert "/opt/keepalived" in mixed.prepare("node-1", CONTRACT, tmp_path).argv
-    assert mixed.ready("vrid=51 eth0 INITIALIZE -> BACKUP (startup)")
+    assert not mixed.ready("vrid=51 eth0 INITIALIZE -> BACKUP (startup)")
+    assert mixed.ready("INITIALIZE -> BACKUP (startup)\nthe API server: unproven -> healthy")
     assert mixed.ready("(VI_CONTROL_PLANE) Entering BACKUP STATE (init)")
     assert not mixed.ready("starting")
     assert mixed.reloaded("agent reloaded: nothing has changed")

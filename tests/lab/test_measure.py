@@ -13,17 +13,23 @@ from vipalived.lab.measure import (
     Run,
     Sighting,
     Stretch,
+    cut,
     disputed,
     gaps,
     holder_times,
     longest,
     milliseconds,
+    recovery,
     request_stretch,
     runs,
     stalls,
 )
 
 MS = 1_000_000
+
+
+def asked(sent: int, ended: int, *, fails: bool = False) -> Request:
+    return Request(sent, not fails, ended)
 
 
 def sent(*answers: str | None, start: int = 0, step: int = MS) -> list[Datagram]:
@@ -87,16 +93,52 @@ def test_a_stall_disputes_a_gap_that_begins_or_ends_in_it() -> None:
 
 def test_the_longest_stretch_without_a_successful_request() -> None:
     requests = [
-        Request(0, True),
-        Request(100, False),
-        Request(200, False),
-        Request(300, True),
-        Request(400, False),
+        asked(0, 5),
+        asked(100, 150, fails=True),
+        asked(200, 250, fails=True),
+        asked(300, 305),
+        asked(400, 450, fails=True),
     ]
     assert request_stretch(requests, end=450) == 200
     assert request_stretch(requests, end=700) == 300  # the failure at 400 was never followed by a success
-    assert request_stretch([Request(0, True), Request(100, True)], end=500) == 0
+    assert request_stretch([asked(0, 5), asked(100, 105)], end=500) == 0
     assert request_stretch([], end=500) == 0
+
+
+def test_https_is_back_with_the_first_answer_to_what_was_asked_since() -> None:
+    requests = [
+        asked(90, 130),  # begun before: its answer proves nothing
+        asked(110, 111, fails=True),
+        asked(130, 131, fails=True),
+        asked(150, 158),
+        asked(170, 178),
+    ]
+    assert recovery(requests, since=100, end=200) == 58
+    assert recovery(requests[:3], since=100, end=200) == 100
+    assert recovery([], since=100, end=200) == 100
+
+
+def test_a_later_gap_that_is_longer_counts_instead() -> None:
+    requests = [
+        asked(100, 105),
+        asked(120, 170, fails=True),
+        asked(140, 190, fails=True),
+        asked(160, 165),
+    ]
+    assert recovery(requests, since=100, end=200) == 40
+    assert recovery(requests[:3], since=100, end=200) == 80
+
+
+def test_who_was_under_way_when_the_address_moved_was_cut() -> None:
+    moved = 1000 * MS
+    reset = asked(990 * MS, 1010 * MS, fails=True)
+    stuck = asked(950 * MS, 1950 * MS, fails=True)
+    late_to_hear = asked(1050 * MS, 1060 * MS, fails=True)
+    lucky = asked(995 * MS, 1005 * MS)
+    before, after = asked(949 * MS, 1949 * MS, fails=True), asked(1051 * MS, 1060 * MS, fails=True)
+    requests = [before, stuck, reset, lucky, late_to_hear, after]
+    assert cut(requests, [moved]) == [stuck, reset, late_to_hear]
+    assert cut(requests, []) == []
 
 
 def test_time_without_and_with_two_holders() -> None:

@@ -31,6 +31,7 @@ STOP = Trial(
     two_holders_ms=0.0,
     no_holder_ms=500.0,
     http_failed=5,
+    http_cut=0,
     http_sent=20,
     http_blackout_ms=500.0,
     window_ms=(-500.0, 1500.0),
@@ -82,6 +83,21 @@ def test_a_dot_beyond_the_bound_is_marked() -> None:
     late = _changed(blackout_ms=5510.0)
     dots = strip(summarise([STOP, late]), [STOP, late, FAILED]).dots
     assert [dot.bad for dot in dots] == [False, True]
+
+
+def test_where_nothing_is_promised_there_is_no_bound_to_draw() -> None:
+    over_https = {"scenario": "api-crash", "https": True, "bound_ms": None, "http_recovery_ms": 3500.0}
+    served, never = _changed(**over_https), _changed(**over_https, recovered=False)
+    drawn = strip(summarise([served, never]), [served, never])
+    assert drawn.bound is None
+    assert [dot.label for dot in drawn.dots] == ["trial 1: 3500.0 ms", "trial 1: never"]
+    assert [dot.x for dot in drawn.dots] == [741.7, 1000.0]
+    text = page(Report(LAB, [served, never]))
+    assert "<td>HTTPS</td>" in text
+    assert "<td>never</td>" in text
+    assert "served again after 3500.0 ms" in text
+    assert "never served again" in text
+    _Tags().check(text)
 
 
 def test_of_many_trials_the_worst_of_each_engine_is_shown_first() -> None:

@@ -14,6 +14,9 @@ import pytest
 
 from vipalived.lab.pressure import Quota, busy, offer
 
+# Its control groups must not be seen by those who look for what a dead lab has left.
+pytestmark = pytest.mark.xdist_group("namespaces")
+
 
 def children() -> list[str]:
     return Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()

@@ -62,5 +62,8 @@ def test_a_second_reader_sees_what_is_written_later(record: Record, tmp_path: Pa
 
 def test_requests_are_read_from_their_lines(tmp_path: Path) -> None:
     file = tmp_path / "requests"
-    file.write_text("100 1\n300 1\n200 0\n900 1\n")
-    assert read(file, 200, 900) == [Request(300, True), Request(200, False)]
+    file.write_text("100 140 1\n300 330 1\n200 250 0\n900 999 1\n")
+    assert read(file, 200, 900) == [
+        Request(300, True, 330),
+        Request(200, False, 250),
+    ]

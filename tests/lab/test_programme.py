@@ -34,6 +34,17 @@ def test_engines_take_turns_and_every_round_has_every_scenario() -> None:
     ]
 
 
+def test_who_takes_no_commands_is_left_out_where_one_is_given() -> None:
+    both = order("release", "stop").programme()
+    assert [(case.scenario, case.engine.name) for case in both] == [
+        ("release", "native"),
+        ("stop", "native"),
+        ("stop", "keepalived"),
+    ]
+    with pytest.raises(InvalidSettings, match="`release` needs an engine that takes commands"):
+        order("release", engines=("keepalived", "keepalived-check")).programme()
+
+
 def test_each_engine_is_held_to_what_it_promises() -> None:
     native, keepalived = order("stop").programme()
     assert native.limits.blackout == pytest.approx(0.02)

@@ -89,6 +89,35 @@ def test_other_icmpv6_and_other_protocols_pass_by(pair: tuple[socket.socket, soc
     assert not passes(pair, bpf.na_for([VIP6]), udp)
 
 
+ETHERNET = bytes.fromhex("01005e000012 020000000001 0800".replace(" ", ""))
+ETHERNET6 = bytes.fromhex("333300000012 020000000001 86dd".replace(" ", ""))
+IPV6 = bytes.fromhex("6c00000000 1470ff".replace(" ", "")) + bytes(32)
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [
+        (ETHERNET + IPV4 + VRRP, True),
+        (ETHERNET + IPV4_WITH_OPTION + VRRP, True),
+        (ETHERNET + AH_PACKET, True),
+        (ETHERNET6 + IPV6 + VRRP, True),
+        (ETHERNET + AH_PACKET[:20] + b"\x11" + AH_PACKET[21:], False),  # UDP behind AH
+        (ETHERNET + AH_PACKET[:20], False),
+        (ETHERNET + IPV4[:9] + b"\x11" + IPV4[10:] + VRRP, False),
+        (ETHERNET6 + IPV6[:6] + b"\x3a" + IPV6[7:] + VRRP, False),
+        (ETHERNET6 + IPV6[:6] + b"\x33" + IPV6[7:] + VRRP, False),
+        (ETHERNET[:12] + bytes.fromhex("81000007 0800".replace(" ", "")) + IPV4 + VRRP, False),  # VLAN 7
+        (ARP, False),
+        (NA, False),
+        (ETHERNET[:13], False),
+    ],
+)
+def test_vrrp_of_every_kind_and_nothing_else(
+    pair: tuple[socket.socket, socket.socket], frame: bytes, expected: bool
+) -> None:
+    assert passes(pair, bpf.vrrp(), frame) is expected
+
+
 @pytest.mark.parametrize(
     ("kind", "flags", "expected"),
     [

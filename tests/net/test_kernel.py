@@ -24,6 +24,7 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from vipalived.agent.child import call
 from vipalived.errors import VipalivedError
 from vipalived.lab import sandbox
+from vipalived.net.choice import automatic, default_interface
 from vipalived.net.kernel import Kernel
 from vipalived.net.view import AddressChange, Change, LinkChange
 
@@ -242,6 +243,24 @@ def test_duplicate_address_detection_decides_what_is_usable(kernel: Kernel, inde
 
 
 @alone
+def test_the_default_route_is_that_of_ip(kernel: Kernel, index: int) -> None:
+    assert default_interface() is None
+    ip("address add 198.18.0.1/24 dev v0")
+    ip("address add 198.19.0.1/24 dev v1")
+    ip("address add 2001:db8::1/64 dev v1 nodad")
+    ip("-6 route add default via 2001:db8::2 dev v1 metric 1")
+    ip("-6 route add unreachable default metric 4000")
+    assert default_interface() == "v1"
+    ip("route add default via 198.19.0.2 metric 600")
+    ip("route add 0.0.0.0/1 via 198.19.0.2 metric 1")
+    ip("route add default via 198.18.0.2 metric 100")
+    ip("route add default via 198.19.0.2 metric 1 table 7")
+    assert default_interface() == "v0"
+    assert {(route.family, route.metric) for route in kernel.default_routes()} == {(4, 100), (4, 600), (6, 1)}
+    assert automatic([ip_interface("198.19.0.9/32").ip]).interface == "v1"
+
+
+@alone
 def test_news_of_addresses(kernel: Kernel, index: int) -> None:
     """IPv4's are there at once, IPv6's when the kernel finds the time. What was added with a lease is none."""
     first, second = ip_interface("198.18.0.1/24"), ip_interface("198.18.0.2/24")
@@ -316,7 +335,7 @@ def test_an_event_loop_is_woken_by_news_only(kernel: Kernel, index: int) -> None
 @alone
 def test_a_late_answer_is_nobodys(kernel: Kernel, index: int) -> None:
     refused = ifaddrmsg()
-    kernel._requests.put(refused, rtnl.RTM_DELADDR, netlink.NLM_F_REQUEST | netlink.NLM_F_ACK)
+    kernel._requests.put(refused, rtnl.RTM_DELADDR, netlink.NLM_F_ACK)
     kernel.add(index, V4, 100.0)
     assert on_v0("local") == [("198.18.0.100",)]
     assert kernel.remove(index, V4)

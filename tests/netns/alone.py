@@ -6,6 +6,7 @@ Each waits for what must happen, with a deadline from the formulas: at an interv
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 VIP = "198.18.0.100/24"
 MASTER_DOWN = 0.361
@@ -46,6 +48,7 @@ def wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
 
 def link() -> None:
     shell("ip link add v0 type veth peer name v1")
+    shell("ip link set lo up")
     shell("ip link set v0 up")
     shell("ip link set v1 up")
     shell("ip address add 198.18.0.1/24 dev v0")
@@ -55,9 +58,13 @@ class Agent:
     """`vipalived agent` on v0."""
 
     def __init__(
-        self, place: Path, *before: str, engine: tuple[str, ...] = ("--set", "engine=native")
+        self,
+        place: Path,
+        *before: str,
+        engine: tuple[str, ...] = ("--set", "engine=native"),
+        health: tuple[str, ...] = ("--set", "healthCheck.enabled=false"),
     ) -> None:
-        self.values, self.log = place / "values.yaml", place / "log"
+        self.place, self.values, self.log = place, place / "values.yaml", place / "log"
         self.values.touch()
         settings = ("virtualIpAddress=" + VIP, "interface=v0", "advertInt=0.1")
         words = [word for text in settings for word in ("--set", f"keepalived.vrrpInstance.{text}")]
@@ -70,8 +77,11 @@ class Agent:
             "agent",
             "-f",
             str(self.values),
+            "--run-dir",
+            str(place / "run"),
             *words,
             *engine,
+            *health,
         ]
         with self.log.open("ab") as file:
             self.process = subprocess.Popen(command, stderr=file, stdout=file)
@@ -86,6 +96,20 @@ class Agent:
         self.until("-> MASTER")
         wait(held, SLACK, "the VIP")
         return self
+
+    def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """`vipalived status`, `release` or `rejoin`."""
+        command = [sys.executable, "-P", "-c", _MAIN, *words, "--run-dir", str(self.place / "run")]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.ask("status", "-o", "json").stdout)
+        return found
+
+    def engine_process(self) -> int:
+        """The guard's child."""
+        (child,) = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return int(child)
 
     def end(self) -> None:
         """SIGTERM: with nobody to take over it waits for its Backups, 3 intervals and one more, and goes."""
@@ -114,23 +138,31 @@ def deleted(place: Path) -> None:
     agent.end()
 
 
+def listens(pid: int) -> bool:
+    """Whether a process has asked the kernel for news; netlink(7)'s ports are processes, as far as that is free."""
+    rows = [line.split() for line in Path("/proc/net/netlink").read_text().splitlines()[1:]]
+    return any((int(port), int(groups, 16) > 0) == (pid, True) for _, _, port, groups, *_ in rows)
+
+
 def reload(place: Path) -> None:
     """Bad settings are refused, good ones do not touch the VIP."""
     agent = Agent(place).master()
     agent.values.write_text("keepalived: {vrrpVersion: 4}\n")
-    agent.process.send_signal(signal.SIGHUP)
     agent.until("refused to reload: keepalived.vrrpVersion: expected 2 or 3", START)
-    with subprocess.Popen(["ip", "monitor", "address"], stdout=subprocess.PIPE, text=True) as monitor:
+    heard = place / "heard"
+    with heard.open("w") as out, subprocess.Popen(["ip", "monitor", "address"], stdout=out) as monitor:
+        wait(lambda: listens(monitor.pid), SLACK, "`ip monitor` to listen")
         further = "keepalived: {vrrpInstance: {virtualIpAddresses: [198.18.0.101/24]}}\n"
         agent.values.write_text(further)
-        agent.process.send_signal(signal.SIGHUP)
         agent.until("agent reloaded", START)
         wait(lambda: "198.18.0.101" in shell("ip address show v0"), SLACK, "the second VIP")
         agent.values.write_text("{}\n")
-        agent.process.send_signal(signal.SIGHUP)
         wait(lambda: "198.18.0.101" not in shell("ip address show v0"), START, "the second VIP to go")
+        wait(lambda: "Deleted" in heard.read_text(), SLACK, "`ip monitor` to tell of it")
         monitor.terminate()
-        deletions = [line for line in monitor.communicate()[0].splitlines() if "Deleted" in line]
+    deletions = [line for line in heard.read_text().splitlines() if "Deleted" in line]
+    agent.process.send_signal(signal.SIGHUP)
+    agent.until("agent reloaded: nothing has changed", START)
     assert len(deletions) == 1, deletions
     assert "198.18.0.101" in deletions[0]
     assert held()
@@ -209,16 +241,15 @@ def permission(place: Path) -> None:
 
 
 def other_engine(place: Path) -> None:
-    """Values for keepalived are refused at the start, and by an engine that runs, which goes on."""
+    """Values without an agent are refused at the start, and by an engine that runs, which goes on."""
     agent = Agent(place, engine=())
     assert agent.process.wait(START) == 2
-    assert agent.said("error: engine: `vipalived agent` expected `native`, found `keepalived`")
+    assert agent.said("error: engine: expected `engine: native` or `agent.enabled: true`, found neither")
     agent.values.write_text("engine: native\n")
     agent.log.unlink()
     agent = Agent(place, engine=()).master()
     agent.values.write_text("{}\n")
-    agent.process.send_signal(signal.SIGHUP)
-    agent.until("refused to reload: engine: `vipalived agent` expected `native`", START)
+    agent.until("refused to reload: engine: expected `engine: native`", START)
     assert held()
     agent.end()
 
@@ -250,9 +281,88 @@ def foreign(place: Path) -> None:
         answer = parse(peer.recv(2048))
         assert answer is not None
         assert str(answer.address) == "198.18.0.100"
-    agent.until("02:00:00:00:00:ff answers for 198.18.0.100", SLACK)
+    agent.until("02:00:00:00:00:ff", SLACK)
     agent.end()
-    assert agent.said("ended; foreign claims: 1")
+
+
+def killed(place: Path) -> None:
+    """The engine process is killed: the next one takes up where it was, and the VIP is there all the time."""
+    agent = Agent(place).master()
+    first = agent.engine_process()
+    os.kill(first, signal.SIGKILL)
+    while not agent.said("ADOPTING -> CLAIMING"):
+        assert held(), agent.log.read_text()
+        time.sleep(0.005)
+    agent.until("CLAIMING -> MASTER (claim-unopposed)")
+    assert agent.said("guard the engine process was ended by SIGKILL; another one starts at once")
+    assert agent.engine_process() != first
+    agent.end()
+
+
+def json_log(place: Path) -> None:
+    """One object a line, whatever the values say."""
+    agent = Agent(place, engine=("--set", "engine=native,agent.logFormat=text", "--log-format", "json"))
+    agent.until('"to": "MASTER"')
+    agent.process.send_signal(signal.SIGTERM)
+    assert agent.process.wait(0.4 + SLACK) == 0, agent.log.read_text()
+    lines = [json.loads(line) for line in agent.log.read_text().splitlines()]
+    assert [line["to"] for line in lines if "to" in line][-2:] == ["RESIGNING", "INITIALIZE"], lines
+
+
+def released(place: Path) -> None:
+    """The operator takes the node out, and that outlasts the engine process; then takes it back."""
+    agent = Agent(place).master()
+    assert agent.ask("release").returncode == 0
+    wait(lambda: not held(), 0.4 + SLACK, "the VIP to be given away")
+    os.kill(agent.engine_process(), signal.SIGKILL)
+    agent.until("another one starts at once", SLACK)
+    wait(lambda: agent.ask("status").returncode == 1, START, "a status that is not good")
+    assert not held()
+    assert agent.ask("rejoin").returncode == 0
+    wait(held, MASTER_DOWN + SLACK, "the VIP to be back")
+    assert agent.ask("release", "--for", "1s").returncode == 0
+    wait(lambda: not held(), 0.4 + SLACK, "the VIP to be given away")
+    wait(held, 1.0 + MASTER_DOWN + SLACK, "the node to come back by itself")
+    assert agent.ask("status").returncode == 0
+    agent.end()
+
+
+def health(place: Path) -> None:
+    """Unproven until the API server answers, healthy then, dead within moments when it is gone."""
+    api = ApiServer(place)
+    agent = Agent(place, health=("--set", f"healthCheck.url=https://127.0.0.1:{PORT}/readyz")).master()
+    assert agent.status()["health"]["standing"] == "unproven"
+    api.start()
+    agent.until("the API server: unproven -> healthy", SLACK)
+    api.kill()
+    agent.until("the API server: healthy -> dead", SLACK)
+    agent.until("MASTER -> RESIGNING (unhealthy)", SLACK)
+    agent.until("RESIGNING -> CLAIMING (no-successor)", 0.4 + SLACK)  # the last resort
+    assert held()
+    agent.end()
+
+
+PORT = 6443
+
+
+class ApiServer:
+    """The lab's stand-in for an API server, on 127.0.0.1."""
+
+    def __init__(self, place: Path) -> None:
+        import trustme
+
+        self._certificate = place / "server.pem"
+        issued = trustme.CA().issue_cert("127.0.0.1")
+        issued.private_key_and_cert_chain_pem.write_to_path(str(self._certificate))
+
+    def start(self) -> None:
+        words = ["-m", "vipalived.lab.apiserver", "4", str(PORT), str(self._certificate)]
+        self._process = subprocess.Popen([sys.executable, "-P", *words], stdout=subprocess.PIPE)
+        self._process.stdout.readline()  # type: ignore[union-attr]  # it is a pipe
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
 
 def _drain(sock: object) -> None:
@@ -282,5 +392,9 @@ if __name__ == "__main__":
                 stray,
                 foreign,
                 other_engine,
+                killed,
+                json_log,
+                released,
+                health,
             )
         }[sys.argv[1]](Path(directory))

@@ -24,12 +24,30 @@ def test_the_generated_files_are_up_to_date() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_presets_and_templates_are_those_of_the_model() -> None:
+    shipped = ROOT / "charts/vipalived"
+    assert chart.distributions_template() == (shipped / "templates/_distributions.tpl").read_text(
+        encoding="utf-8"
+    )
+    assert chart.interface_template() == (shipped / "templates/_interface.tpl").read_text(encoding="utf-8")
+    for name in ("kubeadm", "k3s", "rke2"):
+        assert chart.preset(name) == (shipped / f"presets/{name}.yaml").read_text(encoding="utf-8")
+
+
 def test_the_rules_are_those_of_the_model() -> None:
     text = chart.rules_template()
     assert text == (ROOT / "charts/vipalived/templates/_rules.tpl").read_text(encoding="utf-8")
     errors, warnings = text.split('{{- define "vipalived.warnings" -}}')
     assert errors.count("{{- if ") == sum(rule.severity == "error" for rule in RULES)
     assert warnings.count("{{- if ") == sum(rule.severity == "warning" for rule in RULES)
+
+
+def test_the_chart_knows_the_defaults_of_what_is_newer_than_0_2_3() -> None:
+    text = chart.defaults_template()
+    defaults = json.loads(text[text.index("\n{\n") : text.rindex("{{- end")])
+    newer = {"engine", "native", "agent", "healthCheck", "lookupNodes", "podMonitor", "grafanaDashboard"}
+    assert defaults.keys() == newer
+    assert defaults.items() <= effective_values().items()
 
 
 def test_values_yaml_says_the_defaults_and_a_sentence_for_each() -> None:

@@ -15,12 +15,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.helm import CHART, same, template, values_text
-from tests.settings.test_contract import EXAMPLES
+from tests.examples import EXAMPLES
+from tests.helm import CHART, in_order, opened, same, template, values_text
 from tests.settings.test_rules import CASES
 from tests.strategies import Layer, valid_layers
 from vipalived.errors import InvalidSettings
-from vipalived.render.manifests import manifests, to_yaml
+from vipalived.render.manifests import manifests
+from vipalived.render.text import to_yaml
 from vipalived.settings import load
 from vipalived.settings.values import assign, parse_yaml
 
@@ -37,15 +38,14 @@ no_shrink = settings(quick, phases=[Phase.explicit, Phase.generate])
 
 
 def ours(text: str, release: str) -> list[dict[str, Any]]:
-    """Our objects, in the order of their kinds."""
-    found = manifests(load([parse_yaml(text, "values.yaml")]).settings, release)
-    return sorted(found, key=lambda document: str(document["kind"]))
+    """Our objects, in the order of their kinds and names."""
+    return in_order(manifests(load([parse_yaml(text, "values.yaml")]).settings, release))
 
 
 def check_equal(helm: Path, tmp_path: Path, layer: Layer, release: str) -> None:
     text = values_text(layer)
     theirs = template(helm, text, tmp_path, release=release)
-    assert same(ours(text, release), theirs.objects)
+    assert same(opened(ours(text, release)), opened(theirs.objects))
 
 
 @quick
@@ -137,6 +137,41 @@ BROKEN: list[tuple[str, Any]] = [
     ("readinessProbe.successThreshold", 0),
     ("readinessProbe.enabled", "yes"),
     ("static", "false"),
+    ("engine", "frr"),
+    ("native.lastResort", "yes"),
+    ("native.unknown", True),
+    ("agent", []),
+    ("agent.enabled", "true"),
+    ("agent.image.tag", "a b"),
+    ("agent.endpoint.port", 65536),
+    ("agent.endpoint.address", "localhost"),
+    ("agent.endpoint.address", "127.0.0.1:80"),
+    ("agent.logFormat", "xml"),
+    ("agent.securityContext", "none"),
+    ("healthCheck.url", "http://127.0.0.1:6443/readyz"),
+    ("healthCheck.url", "https://127.0.0.1:65536/readyz"),
+    ("healthCheck.url", "https://127.0.0.1:0/readyz"),
+    ("healthCheck.url", "https://[::1/readyz"),
+    ("healthCheck.url", "https://[1:2:3:4:5:6:7:8:9]/readyz"),
+    ("healthCheck.url", "https://127.0.0.1:6443/'; reboot #"),
+    ("healthCheck.url", "https://127.0.0.1:6443"),
+    ("healthCheck.interval", 0),
+    ("healthCheck.interval", "0.04"),
+    ("healthCheck.timeout", 60.5),
+    ("healthCheck.fall", 0),
+    ("healthCheck.rise", 101),
+    ("healthCheck.caFile", "relative"),
+    ("healthCheck.tokenFile", "/a b"),
+    ("distribution", "openshift"),
+    ("distribution", True),
+    ("lookupNodes", "no"),
+    ("podMonitor", []),
+    ("podMonitor.enabled", "yes"),
+    ("podMonitor.interval", "30"),
+    ("podMonitor.interval", "0s"),
+    ("podMonitor.labels", {"a": 1}),
+    ("podMonitor.port", "metrics"),
+    ("grafanaDashboard.enabled", 1),
 ]
 
 
@@ -146,7 +181,9 @@ def broken(layer: Layer, key: str, value: Any) -> Layer:
     holder = layer
     *parents, last = key.split(".")
     for step in parents:
-        holder = holder.setdefault(step, {})
+        if holder.get(step) is None:
+            holder[step] = {}
+        holder = holder[step]
     holder[last] = value
     return layer
 
@@ -176,11 +213,6 @@ def test_a_merge_that_is_set_is_refused_by_both(helm: Path, tmp_path: Path, argu
     assert template(helm, "{}", tmp_path, more=["--set", argument]).refused
     with pytest.raises(InvalidSettings, match="a key `<<` is a merge"):
         load([assign({}, argument)])
-
-
-@pytest.mark.parametrize("static", ["true", "false"])
-def test_the_native_engine_is_refused_by_both(helm: Path, tmp_path: Path, static: str) -> None:
-    refused_by_both(helm, tmp_path, f"{{engine: native, static: {static}}}")
 
 
 @pytest.mark.parametrize(("key", "value"), BROKEN)
@@ -232,7 +264,25 @@ def test_each_warning_is_shown_by_helm(helm: Path, tmp_path: Path, name: str) ->
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_each_documented_example_is_rendered(helm: Path, tmp_path: Path, name: str) -> None:
-    assert same(ours(EXAMPLES[name][0], "rel"), template(helm, EXAMPLES[name][0], tmp_path).objects)
+    assert same(ours(EXAMPLES[name], "rel"), template(helm, EXAMPLES[name], tmp_path).objects)
+
+
+PRESETS = sorted((CHART / "presets").iterdir())
+
+
+def test_each_distribution_has_a_preset() -> None:
+    assert [preset.stem for preset in PRESETS] == ["k3s", "kubeadm", "rke2"]
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.stem)
+def test_a_preset_makes_the_objects_of_its_distribution(helm: Path, tmp_path: Path, preset: Path) -> None:
+    text = preset.read_text(encoding="utf-8")
+    named = values_text({"distribution": preset.stem})
+    expected = ours(named, "rel")
+    assert same(ours(text, "rel"), expected)
+    assert same(template(helm, text, tmp_path).objects, expected)
+    assert same(template(helm, named, tmp_path).objects, expected)
+    assert not same(ours("{}", "rel"), expected)
 
 
 def test_helm_finds_nothing_to_complain_about(helm: Path) -> None:

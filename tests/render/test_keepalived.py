@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import trustme
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import EXAMPLES
 from tests.render.namespace import Namespace, namespace
-from tests.settings.test_contract import EXAMPLES
 from tests.settings.test_rules import CASES
 from tests.strategies import INTERFACES, Layer, valid_layers
 from vipalived.render import keepalived
@@ -160,6 +168,130 @@ vrrp_instance VI_CONTROL_PLANE_V6 {
     )
 
 
+def test_plain_keepalived_asks_the_api_server_where_the_values_say_so() -> None:
+    text = rendered(
+        """\
+keepalived: {vrrpInstance: {virtualIpAddresses: ['2001:db8::9/64']}}
+healthCheck: {vrrpScript: true, url: 'https://[::1]:6443/readyz?verbose&exclude=etcd', interval: 1.01, timeout: 0.2,
+  fall: 4, rise: 5}
+"""
+    )
+    assert (
+        """\
+  script_user root
+  enable_script_security
+  reload_check_config
+}
+
+vrrp_script api_server {
+  script "/bin/sh -c 'wget -qS -O /dev/null --no-check-certificate \\"https://[::1]:6443/readyz?verbose&exclude=etcd\\" 2>&1 | grep -Eq \\"HTTP/1.[01] (200|401) \\"'"
+  interval 2
+  timeout 1
+  fall 4
+  rise 5
+}
+
+vrrp_sync_group VI_CONTROL_PLANE_GROUP {
+"""  # noqa: E501
+        in text
+    )
+    assert text.count("  track_script {\n    api_server\n  }\n") == 2
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "{healthCheck: {vrrpScript: false}}",
+        "{healthCheck: {vrrpScript: true, enabled: false}}",
+        "{healthCheck: {vrrpScript: true}, agent: {enabled: true}}",
+        "{healthCheck: {vrrpScript: true}, engine: native}",
+    ],
+)
+def test_nothing_is_asked_otherwise(values: str) -> None:
+    assert rendered(values) == keepalived.render(load().settings)
+
+
+SUPERVISION = keepalived.Supervision(fifo="/run/x y/notify.fifo", track_file="/run/x y/standing")
+SUPERVISED = """\
+global_defs {
+  router_id vipalived
+  vrrp_version 3
+  vrrp_garp_master_delay 5
+  vrrp_garp_master_refresh 10
+  vrrp_garp_master_repeat 5
+  vrrp_garp_master_refresh_repeat 1
+  vrrp_higher_prio_send_advert true
+  vrrp_garp_lower_prio_delay 1
+  vrrp_garp_lower_prio_repeat 3
+  vrrp_lower_prio_no_advert true
+  vrrp_notify_fifo "/run/x y/notify.fifo"
+}
+
+track_file standing {
+  file "/run/x y/standing"
+  weight 1
+}
+
+vrrp_instance VI_CONTROL_PLANE {
+  state BACKUP
+  interface eth0
+  virtual_router_id 51
+  priority 100
+  advert_int 1
+  nopreempt
+  track_file {
+    standing
+  }
+  virtual_ipaddress {
+    172.16.101.101/32
+  }
+}
+"""
+
+
+def test_an_agent_s_keepalived_tells_of_its_state_and_looks_at_the_node_s() -> None:
+    assert keepalived.render(load().settings, SUPERVISION) == SUPERVISED
+
+
+def test_to_displace_a_master_it_preempts_and_waits_for_one_interval() -> None:
+    displacing = keepalived.render(load().settings, replace(SUPERVISION, displacing=True))
+    usual = SUPERVISED.replace("  nopreempt\n", "")
+    assert displacing == usual.replace("standing\n  }\n", "standing\n  }\n  down_timer_adverts 1\n")
+
+
+def test_an_agent_can_lower_every_priority_and_keepalived_begins_as_a_backup() -> None:
+    values = """\
+keepalived: {vrrpInstance: {virtualIpAddress: 198.18.0.9/24, virtualIpAddresses: ['fe80::9/64'], state: MASTER}}
+healthCheck: {vrrpScript: true}
+nodes: {a: {priority: 255}, b: {priority: 150, state: BACKUP}}
+"""
+    text = keepalived.render(load([yaml.safe_load(values)]).settings, SUPERVISION)
+    assert text.startswith(
+        """\
+$PRIORITY=100
+@a $PRIORITY=254
+@b $PRIORITY=150
+$NOPREEMPT=
+@b $NOPREEMPT=nopreempt
+
+"""
+    )
+    assert "state BACKUP\n" in text
+    assert "_script" not in text
+    assert (
+        """\
+vrrp_sync_group VI_CONTROL_PLANE_GROUP {
+  group {
+    VI_CONTROL_PLANE
+    VI_CONTROL_PLANE_V6
+  }
+  sync_group_tracking_weight
+}
+"""
+        in text
+    )
+
+
 @pytest.fixture(scope="module")
 def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
     """A namespace with the interfaces that the values name."""
@@ -169,8 +301,13 @@ def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
         yield inside
 
 
-def check_accepted(inside: Namespace, chosen: Settings) -> None:
-    configuration = keepalived.render(chosen)
+renderings = st.sampled_from((None, SUPERVISION, replace(SUPERVISION, displacing=True)))
+
+
+def check_accepted(
+    inside: Namespace, chosen: Settings, supervision: keepalived.Supervision | None = None
+) -> None:
+    configuration = keepalived.render(chosen, supervision)
     for node in (*chosen.nodes, "not.a.node"):
         verdict = inside.judge(configuration, node)
         assert (verdict.code, verdict.said) == (0, ""), f"on {node}:\n{configuration}"
@@ -178,23 +315,27 @@ def check_accepted(inside: Namespace, chosen: Settings) -> None:
 
 @pytest.mark.netns
 @quick
-@given(layer=layers)
-def test_keepalived_accepts_what_we_render_without_a_word(inside: Namespace, layer: Layer) -> None:
-    check_accepted(inside, load([layer]).settings)
+@given(layer=layers, supervision=renderings)
+def test_keepalived_accepts_what_we_render_without_a_word(
+    inside: Namespace, layer: Layer, supervision: keepalived.Supervision | None
+) -> None:
+    check_accepted(inside, load([layer]).settings, supervision)
 
 
 @pytest.mark.netns
 @pytest.mark.soak
 @long
-@given(layer=layers)
-def test_keepalived_accepts_all_that_we_render(inside: Namespace, layer: Layer) -> None:
-    check_accepted(inside, load([layer]).settings)
+@given(layer=layers, supervision=renderings)
+def test_keepalived_accepts_all_that_we_render(
+    inside: Namespace, layer: Layer, supervision: keepalived.Supervision | None
+) -> None:
+    check_accepted(inside, load([layer]).settings, supervision)
 
 
 @pytest.mark.netns
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_keepalived_accepts_each_documented_example(inside: Namespace, name: str) -> None:
-    check_accepted(inside, load([parse_yaml(EXAMPLES[name][0], name)]).settings)
+    check_accepted(inside, load([parse_yaml(EXAMPLES[name], name)]).settings)
 
 
 # Where the values earn a warning, what we render must have the offence mended.
@@ -241,6 +382,13 @@ LINES = re.compile(
             r"vrrp_garp_(?:master_(?:delay|refresh|repeat|refresh_repeat)|lower_prio_(?:delay|repeat)) [0-9]+",
             r"vrrp_(?:higher_prio_send_advert|lower_prio_no_advert) true",
             r"vrrp_check_unicast_src|reload_check_config|nopreempt|old_unicast_checksum never",
+            r"script_user root|enable_script_security|vrrp_script api_server \{|track_script \{",
+            (
+                r"script \"/bin/sh -c 'wget -qS -O /dev/null --no-check-certificate "
+                r"\\\"https://[A-Za-z0-9/_.?=&%:\[\]-]+\\\" 2>&1"
+                r" \| grep -Eq \\\"HTTP/1\.\[01\] \(200\|401\) \\\"'\""
+            ),
+            r"(?:interval|timeout|fall|rise) [1-9][0-9]?|(?:fall|rise) 100",
             r"state (?:\$STATE|MASTER|BACKUP)",
             rf"interface (?:\$INTERFACE|{WORD})",
             r"virtual_router_id [0-9]+",
@@ -278,6 +426,25 @@ def test_an_empty_password_is_no_authentication() -> None:
     assert "auth" not in keepalived.render(load([values]).settings)
 
 
+def understood(inside: Namespace, tmp_path: Path, chosen: Settings, line: str) -> str:
+    """What a running keepalived has understood of a configuration, from when it has said `line`."""
+    file = tmp_path / "keepalived.conf"
+    file.write_text(keepalived.render(chosen), encoding="utf-8")
+    # keepalived writes it on SIGUSR1, into the directory of TMPDIR.
+    script = f"""
+export TMPDIR={tmp_path}
+rm -f {tmp_path}/*.data {tmp_path}/log {tmp_path}/pid {tmp_path}/vrrp_pid
+keepalived --dont-fork --log-console --vrrp --use-file={file} --config-id=cp-1 --pid={tmp_path}/pid \
+  --vrrp_pid={tmp_path}/vrrp_pid >{tmp_path}/log 2>&1 &
+for _ in $(seq 400); do grep -qs 'Startup complete' {tmp_path}/log && break; sleep 0.05; done
+kill -USR1 $!
+for _ in $(seq 400); do grep -qs '{line}' {tmp_path}/*.data && break; sleep 0.05; done
+kill -9 $! $(cat {tmp_path}/vrrp_pid); wait $!
+cat {tmp_path}/*.data
+"""
+    return inside.run("sh", "-c", script).said
+
+
 PASSWORDS = [
     "k8s_vip",
     "@%^&*()_",
@@ -300,18 +467,68 @@ def test_a_password_reaches_keepalived_as_it_is_written(
     inside: Namespace, tmp_path: Path, password: str
 ) -> None:
     values = {"keepalived": {"vrrpVersion": 2, "vrrpInstance": {"authentication": {"authPass": password}}}}
-    file = tmp_path / "keepalived.conf"
-    file.write_text(keepalived.render(load([values]).settings), encoding="utf-8")
-    # keepalived writes what it has understood on SIGUSR1, into the directory of TMPDIR.
-    script = f"""
-export TMPDIR={tmp_path}
-keepalived --dont-fork --log-console --vrrp --use-file={file} --config-id=cp-1 --pid={tmp_path}/pid \
-  --vrrp_pid={tmp_path}/vrrp_pid >{tmp_path}/log 2>&1 &
-for _ in $(seq 100); do grep -q 'Startup complete' {tmp_path}/log && break; sleep 0.05; done
-kill -USR1 $!
-for _ in $(seq 100); do grep -qs 'Password = ' {tmp_path}/*.data && break; sleep 0.05; done
-kill -9 $! $(cat {tmp_path}/vrrp_pid); wait $!
-cat {tmp_path}/*.data
-"""
-    verdict = inside.run("sh", "-c", script)
-    assert f"Password = {password}\n" in verdict.said, verdict.said[-1500:]
+    said = understood(inside, tmp_path, load([values]).settings, "Password = ")
+    assert f"Password = {password}\n" in said, said[-1500:]
+
+
+WGETS = [name for name in ("wget", "busybox") if shutil.which(name)]
+
+
+@pytest.fixture(params=WGETS)
+def wget(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A directory with a wget, to come first on PATH."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "wget").symlink_to(str(shutil.which(request.param)))
+    return tmp_path / "bin"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers with the status that the path names."""
+
+    def do_GET(self) -> None:
+        self.send_response(int(self.path[1:]))
+        if self.path == "/401":
+            self.send_header("WWW-Authenticate", 'Bearer realm="kubernetes"')
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the inherited signature
+        """Says nothing."""
+
+
+@pytest.fixture
+def api_server() -> Iterator[str]:
+    """A stand-in for an API server, with a certificate that nobody knows."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("kubernetes").configure_cert(context)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"https://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.netns
+def test_keepalived_tells_an_answer_from_none(
+    inside: Namespace, tmp_path: Path, api_server: str, wget: Path
+) -> None:
+    def succeeds(url: str) -> bool:
+        chosen = load([{"healthCheck": {"vrrpScript": True, "url": url}}]).settings
+        said = understood(inside, tmp_path, chosen, "Command = ")
+        [command] = re.findall(r"(?m)^ +Command = (.*)$", said)
+        shell, option, script = re.fullmatch(r"'(\S*/sh)' '(-c)' '(.*)'", command).groups()  # type: ignore[union-attr]
+        environment = {**os.environ, "PATH": f"{wget}:{os.environ['PATH']}"}
+        done = subprocess.run([shell, option, script], env=environment, capture_output=True, check=False)
+        # keepalived logs nothing of a script, so it must not fill the container's log either.
+        assert (done.stdout, done.stderr) == (b"", b"")
+        return done.returncode == 0
+
+    answers = {status: succeeds(f"{api_server}/{status}") for status in (200, 401, 403, 500, 503)}
+    assert answers == {200: True, 401: True, 403: False, 500: False, 503: False}
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    assert not succeeds(f"https://127.0.0.1:{port}/200")

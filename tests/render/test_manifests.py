@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from hypothesis import strategies as st
 from tests.strategies import Layer, valid_layers
 from vipalived.errors import InvalidSettings
 from vipalived.render import keepalived
-from vipalived.render.manifests import DAEMONSET_SCRIPT, STATIC_SCRIPT, manifests, to_yaml
+from vipalived.render.keepalived_container import script
+from vipalived.render.manifests import manifests
+from vipalived.render.text import to_yaml
 from vipalived.settings import load
 from vipalived.settings.values import Loader
 
@@ -65,13 +69,92 @@ podAnnotations: {example.org/note: 'yes'}
 """
 
 
+AGENT = """\
+engine: native
+healthCheck: {caFile: /etc/kubernetes/pki/ca.crt, certificateFile: /a.pem, keyFile: /a.pem, tokenFile: /token}
+"""
+
+
+MONITORED = """\
+engine: native
+agent: {endpoint: {address: '::'}}
+distribution: kubeadm
+podMonitor: {enabled: true}
+grafanaDashboard: {enabled: true}
+"""
+
+
 @pytest.mark.parametrize("version", versions())
 @pytest.mark.parametrize("static", [False, True])
-@pytest.mark.parametrize("values", ["{}", EVERYTHING, "updateStrategy: {type: OnDelete}"])
+@pytest.mark.parametrize(
+    "values",
+    ["{}", EVERYTHING, "updateStrategy: {type: OnDelete}", AGENT, f"{EVERYTHING}{AGENT}", MONITORED],
+)
 def test_kubernetes_accepts_the_objects(version: str, static: bool, values: str) -> None:
     layer = {**yaml.safe_load(values), "static": static}
     for document in manifests(load([layer]).settings, "vipalived"):
-        kubernetes_validate.validate(document, version, strict=True)
+        if document["kind"] != "PodMonitor":
+            kubernetes_validate.validate(document, version, strict=True)
+
+
+WATCHED = """\
+{engine: native, agent: {endpoint: {address: '::', port: 9000}}, podMonitor: {enabled: true, interval: 1m,
+  labels: {release: prometheus, app.kubernetes.io/component: vip}}}
+"""
+
+
+def test_prometheus_finds_the_agents_at_the_port_that_the_pods_declare() -> None:
+    _, daemon_set, monitor = render(WATCHED, "ha")
+    # Kept against monitoring.coreos.com_podmonitors of the Prometheus Operator 0.80 by hand.
+    assert monitor == {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PodMonitor",
+        "metadata": {
+            "name": "ha-vipalived",
+            "namespace": "kube-system",
+            "labels": {
+                **daemon_set["metadata"]["labels"],
+                "app.kubernetes.io/component": "vip",
+                "release": "prometheus",
+            },
+        },
+        "spec": {
+            "selector": {
+                "matchLabels": {"app.kubernetes.io/name": "vipalived", "app.kubernetes.io/instance": "ha"}
+            },
+            "podMetricsEndpoints": [
+                {
+                    "port": "metrics",
+                    "path": "/metrics",
+                    "interval": "1m",
+                    "relabelings": [
+                        {"sourceLabels": ["__meta_kubernetes_pod_node_name"], "targetLabel": "node"}
+                    ],
+                }
+            ],
+        },
+    }
+    [container] = daemon_set["spec"]["template"]["spec"]["containers"]
+    assert container["ports"] == [{"name": "metrics", "containerPort": 9000}]
+
+
+def test_a_port_is_declared_for_prometheus_only() -> None:
+    # The scheduler gives a node's port to one pod: the DaemonSet's would wait for a static pod to go.
+    for values in ("engine: native", "{engine: native, static: true}", f"{WATCHED[:-2]}, static: true}}"):
+        found = render(values)[-1]["spec"]
+        [container] = found.get("template", {}).get("spec", found)["containers"]
+        assert "ports" not in container
+
+
+def test_grafanas_sidecar_finds_the_dashboard() -> None:
+    found = render("{engine: native, grafanaDashboard: {enabled: true}}", "ha")
+    assert [document["kind"] for document in found] == ["ConfigMap", "DaemonSet", "ConfigMap"]
+    assert found[2]["metadata"]["name"] == "ha-vipalived-dashboard"
+    assert found[2]["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert "grafana_dashboard" not in found[0]["metadata"]["labels"]
+    [(name, text)] = found[2]["data"].items()
+    assert name == "vipalived.json"
+    assert json.loads(text)["title"] == "vipalived"
 
 
 def test_the_validator_refuses_what_is_wrong() -> None:
@@ -189,6 +272,50 @@ def test_a_static_pod_has_the_scheduling_of_its_own_values() -> None:
     assert pod["metadata"]["annotations"] == {"f": "g"}
 
 
+def references(pod: Object) -> list[str]:
+    """What kubelet's HasAPIObjectReference finds in a pod of ours, and for which it refuses a static one."""
+    spec, found = pod["spec"], []
+    found += [name for name in ("serviceAccountName", "imagePullSecrets", "resourceClaims") if spec.get(name)]
+    for container in [
+        *spec["containers"],
+        *spec.get("initContainers", []),
+        *spec.get("ephemeralContainers", []),
+    ]:
+        found += [f"envFrom of {container['name']}"] if container.get("envFrom") else []
+        sources = [variable.get("valueFrom", {}) for variable in container.get("env", [])]
+        found += [key for source in sources for key in source if key != "fieldRef"]
+    # Of the kinds of volumes, these two refer to nothing that is not on the node.
+    found += [
+        key for volume in spec["volumes"] for key in volume if key not in ("name", "emptyDir", "hostPath")
+    ]
+    return found
+
+
+@pytest.mark.parametrize("values", ["{}", EVERYTHING, AGENT, f"{EVERYTHING}{AGENT}"])
+def test_the_daemon_set_refers_to_objects_and_the_static_pod_does_not(values: str) -> None:
+    [_, daemon_set], [pod] = (
+        render(values),
+        render(f"{values}\nstatic: true" if values != "{}" else "{static: true}"),
+    )
+    secrets = ["imagePullSecrets"] if "imagePullSecrets" in values else []
+    assert references(daemon_set["spec"]["template"]) == [*secrets, "configMap"]
+    assert references(pod) == []
+
+
+@quick
+@given(layer=valid_layers(), release=st.sampled_from(["a", "vipalived", "r" * 53]))
+def test_kubelet_finds_nothing_to_refuse_in_any_static_pod(layer: Layer, release: str) -> None:
+    [pod] = manifests(load([layer | {"static": True}]).settings, release)
+    assert references(pod) == []
+    # The mirror pod is called NAME-NODE, which may have 253 characters, and a node is named after its host.
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?", pod["metadata"]["name"])
+    assert len(pod["metadata"]["name"]) + 1 + 63 <= 253
+    # kubelet's own bookkeeping, and what ties a pod to an object of the API.
+    assert not {"uid", "ownerReferences", "finalizers"} & pod["metadata"].keys()
+    assert not {"nodeName", "schedulerName"} & pod["spec"].keys()
+    assert "kubernetes.io/config.mirror" not in pod["metadata"].get("annotations", {})
+
+
 def texts(value: Any) -> list[str]:
     """Every text inside, keys too."""
     if isinstance(value, dict):
@@ -198,17 +325,34 @@ def texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
+SCRIPTS = {
+    (static, interface == "auto"): script(
+        load([{"keepalived": {"vrrpInstance": {"interface": interface}}}]).settings, inline=static
+    )
+    for static in (False, True)
+    for interface in ("eth0", "auto")
+}
+"""Whatever the values are, the script is one of these."""
+
+
 @quick
 @given(layer=valid_layers(), release=st.sampled_from(["a", "vipalived"]))
 def test_nothing_in_the_values_reaches_the_script_or_another_object(layer: Layer, release: str) -> None:
     chosen = load([layer]).settings
     found = manifests(chosen, release)
+    watched = ["PodMonitor"] * chosen.pod_monitor.enabled + ["ConfigMap"] * chosen.grafana_dashboard.enabled
     assert [document["kind"] for document in found] == (
-        ["Pod"] if chosen.static else ["ConfigMap", "DaemonSet"]
+        ["Pod"] if chosen.static else ["ConfigMap", "DaemonSet", *watched]
     )
-    spec = found[-1]["spec"] if chosen.static else found[-1]["spec"]["template"]["spec"]
+    spec = found[0]["spec"] if chosen.static else found[1]["spec"]["template"]["spec"]
     [container] = spec["containers"]
-    assert container["command"] == ["/bin/sh", "-c", STATIC_SCRIPT if chosen.static else DAEMONSET_SCRIPT]
+    mounted = [] if chosen.static else ["--values", "/etc/vipalived/values.yaml"]
+    chooses = "auto" in [chosen.node(name).interface for name in ("", *chosen.nodes)]
+    assert container["command"] == (
+        ["vipalived", "agent", *mounted]
+        if chosen.runs_agent
+        else ["/bin/sh", "-c", SCRIPTS[chosen.static, chooses]]
+    )
     assert list(yaml.load_all(to_yaml(found), Loader)) == found
 
 
@@ -261,6 +405,9 @@ nodes.* nodes.a.state nodes.a.interface nodes.a.unicastSourceAddress updateStrat
 staticNodeSelector.a podLabels.* podLabels.a podAnnotations.* podAnnotations.a livenessProbe.exec.command.[]
 startupProbe.exec.command.[] readinessProbe.exec.command.[] affinity.* affinity.a tolerations.[].a resources.a
 securityContext.a podSecurityContext.a imagePullSecrets.[].name staticTolerations.[].a staticAffinity.a
+agent.image.repository agent.image.tag agent.endpoint.address agent.logFormat agent.securityContext.a healthCheck.url
+healthCheck.interval healthCheck.caFile healthCheck.tokenFile distribution podMonitor.interval podMonitor.labels.*
+podMonitor.labels.a
 """
 
 
@@ -304,13 +451,7 @@ def test_hostile_text_is_refused_or_stays_where_it_was_put(place: str, static: b
         else:
             assert configuration == before
         spec = found[-1]["spec"] if static else found[-1]["spec"]["template"]["spec"]
-        assert spec["containers"][0]["command"][2] == (STATIC_SCRIPT if static else DAEMONSET_SCRIPT)
-
-
-@pytest.mark.parametrize("static", [False, True])
-def test_the_native_engine_has_no_pod_yet(static: bool) -> None:
-    with pytest.raises(InvalidSettings, match="no image has the native engine yet, found `native`"):
-        manifests(load([{"engine": "native", "static": static}]).settings, "vipalived")
+        assert spec["containers"][0]["command"][2] == SCRIPTS[static, False]
 
 
 def test_any_text_of_an_object_comes_out_as_it_went_in() -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from vipalived.render import keepalived
-from vipalived.render.manifests import CONFIG_FILE, DAEMONSET_SCRIPT, STATIC_SCRIPT
+from vipalived.render.keepalived_container import CONFIG_FILE, script
 from vipalived.settings import load
 
+DAEMONSET_SCRIPT, STATIC_SCRIPT = (script(load().settings, inline=inline) for inline in (False, True))
 SHELLS = [shell for shell in ("sh", "dash", "bash", "busybox") if shutil.which(shell)]
 
 
@@ -84,14 +85,14 @@ def test_keepalived_is_installed_where_it_is_missing(
     check_runs(start(shell, DAEMONSET_SCRIPT, programs))
 
 
-@pytest.mark.parametrize("script", [DAEMONSET_SCRIPT, STATIC_SCRIPT])
+@pytest.mark.parametrize("words", [DAEMONSET_SCRIPT, STATIC_SCRIPT])
 @pytest.mark.parametrize("apk", ["exit 99", None])
 def test_an_image_without_keepalived_says_so(
-    shell: list[str], programs: Path, script: str, apk: str | None
+    shell: list[str], programs: Path, words: str, apk: str | None
 ) -> None:
     if apk:
         program(programs, "apk", apk)
-    process = start(shell, script, programs)
+    process = start(shell, words, programs)
     _, said = process.communicate(timeout=10)
     assert process.returncode == 1
     assert said.endswith("vipalived: keepalived is not in the image, and apk cannot install it\n")
@@ -107,7 +108,7 @@ def test_the_static_pod_writes_its_configuration_byte_for_byte(
     program(programs, "keepalived", KEEPALIVED)
     written = tmp_path / "keepalived.conf"
     # The container's own directory is not here: the script is the same but for that place.
-    script = STATIC_SCRIPT.replace(f">{CONFIG_FILE}", f">{written}")
-    assert script != STATIC_SCRIPT
-    check_runs(start(shell, script, programs, KEEPALIVED_CONF=configuration))
+    words = STATIC_SCRIPT.replace(f">{CONFIG_FILE}", f">{written}")
+    assert words != STATIC_SCRIPT
+    check_runs(start(shell, words, programs, KEEPALIVED_CONF=configuration))
     assert written.read_bytes() == configuration.encode()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.examples import EXAMPLES, OURS
 from vipalived.render.chart import values_table
 from vipalived.settings import effective_values, load
 from vipalived.settings.values import parse_yaml
@@ -113,78 +114,22 @@ def test_the_defaults_need_no_warning() -> None:
 
 
 INSTANCE = "keepalived.vrrpInstance"
-EXAMPLES = {
-    "basic": (
-        """\
-keepalived:
-  vrrpInstance:
-    # REQUIRED: Set your Virtual IP address with CIDR notation
-    virtualIpAddress: 192.168.1.100/24
-
-    # Network interface to bind the VIP to
-    interface: eth0
-
-    # VRRP priority (higher = preferred master)
-    priority: 100
-
-    # Authentication password (max 8 characters)
-    authentication:
-      authPass: mySecret
-""",
-        [f"{INSTANCE}.authentication"],
-    ),
-    "high priority": (
-        """\
-keepalived:
-  vrrpInstance:
-    state: MASTER
-    priority: 255
-    nopreempt: false
-    virtualIpAddress: 10.0.0.100/24
-""",
-        [f"{INSTANCE}.priority"],
-    ),
-    "gratuitous ARP": (
-        """\
-keepalived:
-  garp:
-    masterDelay: 2
-    masterRefresh: 5
-    masterRepeat: 10
-    masterRefreshRepeat: 2
-""",
-        [],
-    ),
-    "resources": (
-        """\
-resources:
-  limits:
-    cpu: 200m
-    memory: 128Mi
-  requests:
-    cpu: 100m
-    memory: 64Mi
-""",
-        [],
-    ),
-    "tolerations": (
-        """\
-tolerations:
-  - key: node.kubernetes.io/custom-taint
-    operator: Exists
-    effect: NoSchedule
-""",
-        [],
-    ),
+WARNED = {
+    "0.2.3: basic": [f"{INSTANCE}.authentication"],
+    "0.2.3: high priority": [f"{INSTANCE}.priority"],
 }
+"""What a value of an example does not do; the others need no warning."""
+
+
+def test_the_examples_of_the_readme_are_found() -> None:
+    assert len(OURS) == (CHART / "README.md").read_text(encoding="utf-8").count("```yaml") == 7
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_each_documented_example_loads_with_the_warnings_it_deserves(name: str) -> None:
-    text, warned = EXAMPLES[name]
-    layer = parse_yaml(text, "values.yaml")
+    layer = parse_yaml(EXAMPLES[name], "values.yaml")
     loaded = load([layer])
-    assert [warning.path for warning in loaded.warnings] == warned
+    assert [warning.path for warning in loaded.warnings] == WARNED.get(name, [])
     effective = effective_values([layer])
     for key, value in leaves(layer):
         assert at(effective, key) == value

@@ -106,7 +106,7 @@ nodes:
         ),
         (
             "{keepalived: {vrrpInstance: {virtualRouterId: 0}}}",
-            f"{INSTANCE}.virtualRouterId: expected at least 1, found the number `0`",
+            f"{INSTANCE}.virtualRouterId: expected a whole number from 1 to 255, or `auto`, found the number `0`",
             None,
         ),
         (

@@ -268,7 +268,7 @@ class World:
     def tell(self, index: int, event: m.Event) -> None:
         """Something planned: no excuse for anybody."""
         self.trace.append(f"{self.now:9.4f} {index} told {event}")
-        if event == m.Health(True):
+        if event == m.Health(m.Standing.HEALTHY):
             self.recovered_at = self.now
         self.feed(index, event)
 
@@ -306,13 +306,9 @@ class World:
         # A claim against the last resort may cross its recovery on the wire.
         crossed = self.now - self.recovered_at < 2 * DELAY
         unseated = action.old is m.Master and action.reason is m.Reason.BETTER_CLAIM and not crossed
-        if (
-            calm
-            and unseated
-            and self.nopreempt
-            and self.native
-            and effective_priority(node.config, node.state) > 1
-        ):
+        # A configured priority as low as those is taken for one of them.
+        good = effective_priority(node.config, node.state) > max(m.RANKS.values())
+        if calm and unseated and self.nopreempt and self.native and good:
             self.fail(f"node {index} was unseated although nobody preempts")
 
     def check(self) -> None:
@@ -363,6 +359,7 @@ PLAIN: dict[str, object] = {
     "prompt_succession": False,
     "last_resort": False,
     "kernel_lease": False,
+    "ask_first": False,
     "garp": m.Garp(spread=0.0),
 }
 """A router by the letter of the RFC, which is how keepalived behaves."""
@@ -423,9 +420,13 @@ def _demote(world: World, random: Random, index: int) -> None:
     world.reload(index, replace(node.config, priority=random.choice((50, 100, 200))))
 
 
+UNHEALTHY = (m.Standing.UNPROVEN, m.Standing.UNREADY, m.Standing.DEAD)
+
+
 def _outage(world: World, random: Random, _: int) -> None:
     for index in range(len(world.nodes)):
-        world.tell(index, m.Health(random.random() < 0.3))
+        standing = m.Standing.HEALTHY if random.random() < 0.3 else random.choice(UNHEALTHY)
+        world.tell(index, m.Health(standing))
 
 
 def _storm(world: World, random: Random, _: int) -> None:
@@ -446,8 +447,11 @@ MISHAPS: tuple[tuple[Change, Change], ...] = (
     _FREEZE,
     (lambda w, _, i: w.crash(i), lambda w, _, i: w.boot(i)),
     (lambda w, _, i: w.kill(i), lambda w, _, i: w.boot(i)),
-    (lambda w, _, i: w.tell(i, m.Health(False)), lambda w, _, i: w.tell(i, m.Health(True))),
-    (_outage, lambda w, _, i: w.tell(i, m.Health(True))),
+    (
+        lambda w, r, i: w.tell(i, m.Health(r.choice(UNHEALTHY))),
+        lambda w, _, i: w.tell(i, m.Health(m.Standing.HEALTHY)),
+    ),
+    (_outage, lambda w, _, i: w.tell(i, m.Health(m.Standing.HEALTHY))),
     (_part, lambda w, _, __: w.partition([0] * len(w.nodes))),
     (_storm, lambda w, _, __: w.weather(0.0, 0.0, DELAY)),
     (lambda w, _, i: w.link(i, False), lambda w, _, i: w.link(i, True)),
@@ -463,7 +467,7 @@ def repair(world: World) -> None:
         world.thaw(index)
         world.boot(index)
         world.link(index, True)
-        world.tell(index, m.Health(True))
+        world.tell(index, m.Health(m.Standing.HEALTHY))
         world.tell(index, m.Rejoin())
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vipalived.vrrp.frames import Claim, announcement, parse, unsolicited_na, virtual_mac
+from vipalived.vrrp.frames import Claim, announcement, parse, question, unsolicited_na, virtual_mac
 
 MAC = bytes.fromhex("020000000001")
 VIP4, VIP6 = IPv4Address("198.18.0.100"), IPv6Address("2001:db8::100")
@@ -120,3 +120,23 @@ def test_tshark_reads_what_we_meant(tmp_path):
     assert arp == ["1", mac, "198.18.0.100", everybody, "198.18.0.100", arp[5], *[""] * 7]
     assert [flag in ("1", "True") for flag in (arp[5], na[8], na[9], na[10])] == [True, True, False, True]
     assert (na[6], na[7], na[11], na[12]) == ("136", "1", "2001:db8::100", mac)
+
+
+def test_an_arp_question_is_nobodys():
+    frame = question(VIP4, MAC, IPv4Address("198.18.0.1"))
+    assert frame.hex() == (
+        "ffffffffffff" "020000000001" "0806" "0001" "0800" "06" "04" "0001"
+        "020000000001" "00000000" "000000000000" "c6120064"
+    )  # fmt: skip
+    assert parse(frame) is None
+
+
+def test_an_ipv6_question_comes_from_an_address_so_that_the_answer_does_too():
+    source = IPv6Address("fe80::1")
+    frame = question(VIP6, MAC, source)
+    assert frame[:14].hex() == "3333ff00010002000000000186dd"
+    assert frame[14:22].hex() == "6000000000203aff"
+    assert frame[22:54] == source.packed + IPv6Address("ff02::1:ff00:100").packed
+    assert frame[54:56].hex() == "8700"
+    assert frame[58:].hex() == "00000000" + VIP6.packed.hex() + "0101020000000001"
+    assert frame == signed(frame)

@@ -108,6 +108,28 @@ def test_another_holder_in_either_family_ends_an_adoption_of_both():
     )
 
 
+def test_a_follower_s_advertisement_is_an_acquaintance_and_a_stranger_s_is_none():
+    newcomer, _ = run(State(), (Startup(), 0.0))
+    known, _ = step(GROUP, newcomer, Advert(100, 1.0, OTHER6), 1.0, member=1)
+    assert known.acquainted
+    assert deadline(known) == 3.609375
+    state, _ = step(GROUP, newcomer, Advert(100, 1.0, OTHER6, strange=True), 1.0, member=1)
+    assert not state.acquainted
+    assert deadline(state) == 4.609375
+
+
+def test_a_group_is_left_to_an_heir_as_one():
+    _, actions = step(GROUP, holder()[0], Shutdown(heir=True), 4.0)
+    lease = actions[2].action.lease
+    assert actions == (
+        MemberAction(0, SendAdvert(100)),
+        MemberAction(1, SendAdvert(100)),
+        MemberAction(0, AddAddresses((VIP4,), lease)),
+        MemberAction(1, AddAddresses((VIP6,), lease)),
+        MemberAction(0, Changed(Master, Initialize, Reason.SUCCESSION)),
+    )
+
+
 def test_a_reload_that_changes_one_family_leaves_the_other_alone():
     state, _ = holder()
     extra = IPv6Address("2001:db8::101")

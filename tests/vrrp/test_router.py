@@ -36,11 +36,13 @@ from vipalived.vrrp.model import (
     Resigning,
     SendAdvert,
     Shutdown,
+    Standing,
     Startup,
     State,
+    Stranger,
     Timer,
 )
-from vipalived.vrrp.router import deadline, step
+from vipalived.vrrp.router import deadline, held_back, step
 
 LOWER, OWN, HIGHER = (IPv4Address(f"198.18.0.{n}") for n in (1, 5, 9))
 VIP, VIP2 = IPv4Address("198.18.0.100"), IPv4Address("198.18.0.101")
@@ -54,14 +56,15 @@ LETTER = replace(
     parting_advert=False,
     last_resort=False,
     kernel_lease=False,
+    ask_first=False,
     garp=Garp(spread=0.0, refresh=0.0),
 )
 """Every departure off."""
-STARTED = State(started=True)
+STARTED = State(started=True, acquainted=True)
 
 
-def backup(at=10.0, interval=1.0, master=None, reason=Reason.MASTER_DOWN, **facts):
-    return replace(STARTED, role=Backup(at, interval, master, reason), **facts)
+def backup(at=10.0, interval=1.0, master=None, priority=None, reason=Reason.MASTER_DOWN, **facts):
+    return replace(STARTED, role=Backup(at, interval, master, reason, priority), **facts)
 
 
 def master(config=CONFIG, at=0.0, **facts):
@@ -97,7 +100,7 @@ class TestEventTable:
 
     def test_initialize_startup(self):
         state, actions = step(LETTER, State(), Startup(), 5.0)
-        assert state == backup(8.609375)
+        assert state == backup(8.609375, acquainted=False)
         assert actions == (changed(Initialize, Backup, Reason.STARTUP),)
 
     def test_initialize_hears_nothing_and_waits_for_nothing(self):
@@ -109,7 +112,7 @@ class TestEventTable:
 
     def test_backup_shutdown(self):
         state, actions = step(LETTER, backup(), Shutdown(), 9.0)
-        assert state == State()
+        assert state == State(acquainted=True)
         assert actions == (changed(Backup, Initialize, Reason.SHUTDOWN),)
 
     def test_backup_master_down_timer(self):
@@ -134,28 +137,28 @@ class TestEventTable:
     def test_backup_equal_or_higher_whatever_the_address(self, priority):
         for source in (LOWER, HIGHER):
             state, _ = step(LETTER, backup(10.0), advert(priority, source), 9.0)
-            assert state == backup(12.609375, master=source)
+            assert state == backup(12.609375, 1.0, source, priority)
 
     def test_backup_learns_the_interval(self):
         """Interval 0.5 s: 1.5 + 0.609375 * 0.5 = 1.8046875 s."""
         state, _ = step(LETTER, backup(10.0), advert(100, interval=0.5), 9.0)
-        assert state == backup(10.8046875, 0.5, HIGHER)
+        assert state == backup(10.8046875, 0.5, HIGHER, 100)
 
     def test_v2_learns_nothing(self):
         state, _ = step(replace(LETTER, version=2), backup(10.0), advert(100, interval=7.0), 9.0)
-        assert state == backup(12.609375, 1.0, HIGHER)
+        assert state == backup(12.609375, 1.0, HIGHER, 100)
 
     def test_backup_preempt_discards_a_lower_priority(self):
         state, _ = step(LETTER, backup(10.0), advert(99), 9.0)
-        assert state == backup(10.0, master=HIGHER)
+        assert state == backup(10.0, 1.0, HIGHER, 99)
 
     def test_backup_nopreempt_follows_a_lower_priority(self):
         state, _ = step(replace(LETTER, preempt=False), backup(10.0), advert(1), 9.0)
-        assert state == backup(12.609375, master=HIGHER)
+        assert state == backup(12.609375, 1.0, HIGHER, 1)
 
     def test_master_shutdown(self):
         state, actions = step(LETTER, master(LETTER), Shutdown(), 0.5)
-        assert state == State()
+        assert state == State(acquainted=True)
         assert actions == (SendAdvert(0), REMOVE, changed(Master, Initialize, Reason.SHUTDOWN))
 
     def test_master_adver_timer(self):
@@ -176,7 +179,7 @@ class TestEventTable:
     @pytest.mark.parametrize(("priority", "source"), [(101, LOWER), (100, HIGHER), (255, LOWER)])
     def test_master_hears_a_better_one(self, priority, source):
         state, actions = step(LETTER, master(LETTER), advert(priority, source, 2.0), 0.5)
-        assert state == backup(0.5 + 7.21875, 2.0, source)
+        assert state == backup(0.5 + 7.21875, 2.0, source, priority)
         assert actions == (REMOVE, changed(Master, Backup, Reason.BETTER_CLAIM))
 
     @pytest.mark.parametrize(("priority", "source"), [(99, HIGHER), (100, LOWER), (1, HIGHER)])
@@ -241,12 +244,12 @@ class TestHitlessResignation:
         assert actions == (REMOVE, changed(Resigning, Initialize, Reason.FOREIGN_HOLDER))
 
     def test_a_successor_that_resigns_too_is_succeeded_promptly(self):
-        state, _ = step(CONFIG, master(), Health(False), 0.5)
+        state, _ = step(CONFIG, master(), Health(Standing.DEAD), 0.5)
         state, _ = step(CONFIG, state, advert(100, LOWER), 0.55)
         state, _ = step(CONFIG, state, advert(0, LOWER), 0.56)
         state, _ = step(CONFIG, state, Timer(), 0.7)
         # Priority 1 by now: 255/256 of 50 ms.
-        expected = Backup(0.56 + 0.0498046875, 1.0, LOWER, Reason.MASTER_RESIGNED)
+        expected = Backup(0.56 + 0.0498046875, 1.0, LOWER, Reason.MASTER_RESIGNED, 100)
         assert state.role == replace(expected, master_down_at=pytest.approx(0.6098046875))
 
     def test_release_and_rejoin(self):
@@ -269,7 +272,7 @@ class TestHitlessResignation:
         assert actions == (SendAdvert(100), changed(Master, Resigning, Reason.BETTER_CLAIM))
         assert deadline(state) == 0.6
         state, actions = step(CONFIG, state, Timer(), 0.6)
-        assert state == backup(4.109375, master=LOWER)
+        assert state == backup(4.109375, 1.0, LOWER, 150)
         assert actions == (REMOVE, changed(Resigning, Backup, Reason.SUCCESSOR_OWNS))
 
     def test_an_unowned_claim_is_simply_withdrawn(self):
@@ -416,7 +419,7 @@ class TestPacedArp:
 
 class TestLastResort:
     def test_a_master_that_turns_unhealthy_resigns_and_comes_back_with_priority_one(self):
-        state, actions = step(CONFIG, master(), Health(False), 0.5)
+        state, actions = step(CONFIG, master(), Health(Standing.DEAD), 0.5)
         assert actions == (SendAdvert(0), changed(Master, Resigning, Reason.UNHEALTHY))
         state, actions = step(CONFIG, state, Timer(), 4.5)
         assert actions == (SendAdvert(1), changed(Resigning, Claiming, Reason.NO_SUCCESSOR))
@@ -424,21 +427,21 @@ class TestLastResort:
     def test_the_last_word_of_a_last_resort_does_not_unseat_who_has_displaced_it(self):
         """Two healthy Backups hurry; the faster one claims, and its loser's parting advertisement has priority 1."""
         state, _ = step(CONFIG, backup(10.0), advert(1, LOWER), 9.0)
-        assert state.role.reason is Reason.MASTER_UNHEALTHY
+        assert state.role.displace_at == 9.03046875
         state, _ = step(replace(CONFIG, preempt=False), state, advert(90, HIGHER), 9.01)
         displaced, actions = step(replace(CONFIG, preempt=False), state, advert(1, LOWER), 9.011)
         assert (displaced, actions) == (state, ())
 
     def test_a_backup_keeps_the_time_it_has_waited(self):
         """Priority 1 skews 255/256 instead of 156/256 of a second: 0.38671875 s more."""
-        state, _ = step(CONFIG, backup(10.0), Health(False), 9.0)
+        state, _ = step(CONFIG, backup(10.0), Health(Standing.DEAD), 9.0)
         assert deadline(state) == 10.38671875
-        assert deadline(step(CONFIG, state, Health(True), 9.0)[0]) == 10.0
+        assert deadline(step(CONFIG, state, Health(Standing.HEALTHY), 9.0)[0]) == 10.0
         hurried = backup(9.01, reason=Reason.MASTER_RESIGNED)
-        assert deadline(step(CONFIG, hurried, Health(False), 9.0)[0]) == 9.01
+        assert deadline(step(CONFIG, hurried, Health(Standing.DEAD), 9.0)[0]) == 9.01
 
     def test_an_unhealthy_master_that_recovers_says_so_at_once(self):
-        _, actions = step(CONFIG, master(healthy=False), Health(True), 0.5)
+        _, actions = step(CONFIG, master(standing=Standing.DEAD), Health(Standing.HEALTHY), 0.5)
         assert actions == (SendAdvert(100),)
 
     @pytest.mark.parametrize("preempt", [True, False])
@@ -449,15 +452,82 @@ class TestLastResort:
         _, actions = step(config, state, Timer(), 8.031)
         assert actions == (SendAdvert(100), changed(Backup, Claiming, Reason.MASTER_UNHEALTHY))
 
-    def test_an_unhealthy_backup_follows_it(self):
-        state, _ = step(CONFIG, backup(10.0, healthy=False), advert(1), 8.0)
+    def test_a_dead_backup_follows_it(self):
+        state, _ = step(CONFIG, backup(10.0, standing=Standing.DEAD), advert(1), 8.0)
         assert deadline(state) == 11.99609375
+
+    @pytest.mark.parametrize(
+        ("standing", "priority"), [(Standing.UNPROVEN, 3), (Standing.UNREADY, 2), (Standing.DEAD, 1)]
+    )
+    def test_each_standing_has_a_priority(self, standing, priority):
+        _, actions = step(CONFIG, backup(10.0, standing=standing), Timer(), 10.0)
+        assert actions[0] == SendAdvert(priority)
+        _, actions = step(replace(CONFIG, priority=1), backup(10.0, standing=standing), Timer(), 10.0)
+        assert actions[0] == SendAdvert(1)
+
+    def test_a_master_that_turns_unready_stays_and_says_so(self):
+        state, actions = step(CONFIG, master(), Health(Standing.UNREADY), 0.5)
+        assert actions == (SendAdvert(2),)
+        assert isinstance(state.role, Master)
+        assert step(CONFIG, state, Health(Standing.DEAD), 0.6)[1][0] == SendAdvert(0)
+
+    @pytest.mark.parametrize("preempt", [True, False])
+    def test_an_unready_master_gives_way_to_a_healthy_backup_after_three_seconds(self, preempt):
+        config = replace(CONFIG, preempt=preempt)
+        state, _ = step(config, backup(10.0), advert(2), 8.0)
+        assert deadline(state) == 11.0
+        state, _ = step(config, state, advert(2), 9.0)
+        assert deadline(state) == 11.0
+        state, _ = step(config, state, advert(2), 10.0)
+        _, actions = step(config, state, Timer(), 11.0)
+        assert actions == (SendAdvert(100), changed(Backup, Claiming, Reason.MASTER_UNHEALTHY))
+
+    def test_and_keeps_the_address_when_it_recovers_in_time(self):
+        config = replace(CONFIG, preempt=False)
+        state, _ = step(config, backup(10.0), advert(2), 8.0)
+        state, _ = step(config, state, advert(90), 9.0)
+        assert deadline(state) == 12.609375
+        state, _ = step(CONFIG, backup(10.0), advert(2), 8.0)
+        state, _ = step(CONFIG, state, advert(90), 9.0)
+        assert deadline(state) == 11.609375
+
+    def test_an_unready_master_that_falls_silent_is_succeeded_as_any_other(self):
+        config = replace(CONFIG, interval=0.1)
+        state, _ = step(config, backup(10.0, 0.1), advert(2, interval=0.1), 8.0)
+        assert deadline(state) == 8.3609375
+        assert step(config, state, Timer(), 8.361)[1][1].reason is Reason.MASTER_DOWN
+
+    @pytest.mark.parametrize("standing", [Standing.UNPROVEN, Standing.UNREADY])
+    @pytest.mark.parametrize("preempt", [True, False])
+    def test_an_unready_master_gives_way_to_nobody_else(self, standing, preempt):
+        state, _ = step(replace(CONFIG, preempt=preempt), backup(10.0, standing=standing), advert(2), 8.0)
+        assert state.role.displace_at == math.inf
+        assert deadline(state) > 11.9
+
+    def test_a_backup_that_turns_healthy_displaces_at_once_and_one_that_turns_unready_no_longer(self):
+        config = replace(CONFIG, preempt=False)
+        state, _ = step(config, backup(10.0, standing=Standing.DEAD), advert(1), 8.0)
+        state, _ = step(config, state, Health(Standing.HEALTHY), 8.5)
+        assert deadline(state) == 8.53046875
+        state, _ = step(config, state, Health(Standing.DEAD), 8.51)
+        assert deadline(state) == 11.99609375
+        state, _ = step(config, backup(10.0), advert(2), 8.0)
+        state, _ = step(config, state, Health(Standing.UNREADY), 9.0)
+        assert deadline(state) == 11.9921875
+
+    def test_a_dead_master_gives_way_to_an_unready_backup(self):
+        state, _ = step(CONFIG, backup(10.0, standing=Standing.UNREADY), advert(1), 8.0)
+        assert deadline(state) == 8.049609375
+
+    def test_whoever_keeps_to_the_letter_takes_a_low_priority_for_what_it_is(self):
+        state, _ = step(LETTER, backup(10.0), advert(1), 8.0)
+        assert deadline(state) == 10.0
 
     def test_switched_off_the_unhealthy_take_no_part(self):
         config = replace(CONFIG, last_resort=False)
-        state, actions = step(config, backup(), Health(False), 1.0)
+        state, actions = step(config, backup(), Health(Standing.DEAD), 1.0)
         assert actions == (changed(Backup, Initialize, Reason.UNHEALTHY),)
-        state, actions = step(config, state, Health(True), 2.0)
+        state, actions = step(config, state, Health(Standing.HEALTHY), 2.0)
         assert state == backup(5.609375)
         assert actions == (changed(Initialize, Backup, Reason.HEALTHY),)
 
@@ -483,7 +553,7 @@ class TestStall:
     def test_a_master_whose_lease_ran_out_lets_go_and_listens(self):
         state, actions = step(CONFIG, master(), Timer(), 3.7)
         assert state == backup(5.309375)
-        assert actions == (REMOVE, changed(Master, Backup, Reason.STALLED))
+        assert actions == (SendAdvert(0), REMOVE, changed(Master, Backup, Reason.STALLED))
 
     def test_just_within_it_the_master_carries_on(self):
         _, actions = step(CONFIG, master(), Timer(), 3.6)
@@ -507,7 +577,7 @@ class TestStall:
     def test_foreign_arp_proves_it_too(self):
         config = replace(CONFIG, interval=0.1)
         _, actions = step(config, master(config), ForeignClaim(VIP), 0.5)
-        assert actions == (REMOVE, changed(Master, Backup, Reason.STALLED))
+        assert actions == (SendAdvert(0), REMOVE, changed(Master, Backup, Reason.STALLED))
 
     def test_a_claim_and_a_backup_listen_again(self):
         claiming = replace(STARTED, role=Claiming(10.012, 10.0))
@@ -549,6 +619,44 @@ class TestAdoption:
 
     def test_a_second_startup_is_nothing_new(self):
         assert step(CONFIG, master(), Startup(leftover=True), 0.5) == (master(), ())
+
+
+class TestSuccessionOnOneNode:
+    """Two instances on one node, one after the other: the others are to notice nothing."""
+
+    def test_a_master_leaves_the_addresses_to_an_heir(self):
+        state, actions = step(CONFIG, master(), Shutdown(heir=True), 0.4)
+        assert actions == (SendAdvert(100), ADD, changed(Master, Initialize, Reason.SUCCESSION))
+        assert state == State(acquainted=True)
+
+    def test_who_gives_them_to_another_node_already_goes_on_with_that(self):
+        state, _ = step(CONFIG, master(), Release(), 0.4)
+        after, actions = step(CONFIG, state, Shutdown(heir=True), 0.5)
+        assert actions == ()
+        assert isinstance(after.role, Resigning)
+
+    def test_a_backup_has_nothing_to_leave(self):
+        state, actions = step(CONFIG, backup(3.609375), Shutdown(heir=True), 0.5)
+        assert (state, actions) == (State(acquainted=True), (changed(Backup, Initialize, Reason.SHUTDOWN),))
+
+    def test_one_that_stood_still_for_too_long_does_not_know_whether_they_are_its_own(self):
+        state, actions = step(CONFIG, master(), Shutdown(heir=True), 3.7)
+        assert state == State(acquainted=True)
+        assert actions[:2] == (SendAdvert(0), REMOVE)
+
+    def test_the_heir_claims_them_at_once(self):
+        state, actions = step(CONFIG, State(), Startup(leftover=True, inherited=True), 5.0)
+        assert actions == (ADD, SendAdvert(100), changed(Initialize, Claiming, Reason.SUCCESSION))
+        assert state.role == Claiming(5.012, 5.0, held=True)
+
+    def test_what_is_not_there_any_more_is_not_inherited(self):
+        state, actions = step(CONFIG, State(), Startup(inherited=True), 5.0)
+        assert actions == (changed(Initialize, Backup, Reason.STARTUP),)
+        assert state == backup(8.609375, acquainted=False)
+
+    def test_an_heir_that_takes_no_part_removes_them(self):
+        _, actions = step(CONFIG, State(released=True), Startup(leftover=True, inherited=True), 5.0)
+        assert actions == (REMOVE,)
 
 
 class TestLink:
@@ -597,7 +705,7 @@ class TestReload:
 
     def test_the_last_resort_switched_off_makes_an_unhealthy_master_resign(self):
         new = replace(CONFIG, last_resort=False)
-        _, actions = step(new, master(healthy=False), Reconfigured(CONFIG), 0.5)
+        _, actions = step(new, master(standing=Standing.DEAD), Reconfigured(CONFIG), 0.5)
         assert actions == (SendAdvert(0), changed(Master, Resigning, Reason.RECONFIGURED))
 
     def test_a_resigning_router_only_follows(self):
@@ -605,3 +713,90 @@ class TestReload:
         state, _ = step(CONFIG, state, Rejoin(), 0.45)
         new = replace(CONFIG, addresses=(VIP2,), priority=7)
         assert step(new, state, Reconfigured(CONFIG), 0.5)[1] == (REMOVE,)
+
+
+class TestFirstClaim:
+    """A stranger keeps who has met nobody yet from claiming; Master_Down_Interval is 3.609375 s throughout."""
+
+    @staticmethod
+    def newcomer(*told, config=CONFIG):
+        """Started at 0, and told what happened since."""
+        state, _ = step(config, State(), Startup(), 0.0)
+        for event, at in told:
+            state, actions = step(config, state, event, at)
+            assert actions == ()
+        return state
+
+    @pytest.mark.parametrize(
+        "event", [ForeignClaim(VIP), Stranger(HIGHER), Advert(50, 1.0, HIGHER, strange=True)]
+    )
+    def test_each_sign_of_a_stranger_postpones_it(self, event):
+        state = self.newcomer((event, 3.0))
+        assert deadline(state) == 6.609375
+        assert [held_back(state, at) for at in (3.0, 3.609374, 3.609375, 6.6, 6.609375)] == [
+            *(False, False, True, True, False)
+        ]
+        assert step(CONFIG, state, Timer(), 6.6) == (state, ())
+        _, actions = step(CONFIG, state, Timer(), 6.609375)
+        assert actions == (SendAdvert(100), changed(Backup, Claiming, Reason.MASTER_DOWN))
+
+    def test_it_lasts_as_long_as_the_stranger_does(self):
+        signs = [(ForeignClaim(VIP), float(at)) for at in range(1, 100)]
+        state = self.newcomer(*signs)
+        assert held_back(state, 99.0)
+        assert deadline(state) == 102.609375
+
+    def test_a_stranger_who_is_gone_in_time_costs_nothing(self):
+        state = self.newcomer((ForeignClaim(VIP), 0.0))
+        assert deadline(state) == 3.609375
+        assert not held_back(state, 3.609375)
+
+    def test_who_has_heard_a_master_claims_whoever_answers(self):
+        """Its daemon may have died and left it the addresses."""
+        state = self.newcomer((ForeignClaim(VIP), 1.0), (advert(100), 1.5), (ForeignClaim(VIP), 5.0))
+        assert deadline(state) == 5.109375
+        assert not held_back(state, 5.2)
+
+    def test_a_lower_master_ends_it_too(self):
+        state = self.newcomer((ForeignClaim(VIP), 2.0), (advert(50), 2.5))
+        assert deadline(state) == 3.609375
+
+    def test_a_resignation_that_is_heard_is_an_acquaintance(self):
+        state = self.newcomer((ForeignClaim(VIP), 2.0), (advert(0), 2.5), (ForeignClaim(VIP), 2.51))
+        assert deadline(state) == 2.53046875
+
+    def test_once_acquainted_a_master_may_have_whatever_addresses(self):
+        state = self.newcomer((advert(100), 1.0), (Advert(100, 1.0, HIGHER, strange=True), 2.0))
+        assert deadline(state) == 5.609375
+
+    @pytest.mark.parametrize("startup", [Startup(acquainted=True), Startup(leftover=True)])
+    def test_a_predecessor_s_acquaintances_count(self, startup):
+        assert step(CONFIG, State(), startup, 0.0)[0].acquainted
+
+    def test_the_first_claim_is_the_only_one(self):
+        state = self.newcomer()
+        for at in (3.61, 3.63):
+            state, _ = step(CONFIG, state, Timer(), at)
+        assert isinstance(state.role, Master)
+        assert state.acquainted
+        state, _ = step(CONFIG, state, advert(150), 4.0)
+        state, _ = step(CONFIG, state, Timer(), 4.2)
+        assert isinstance(state.role, Backup)
+        assert step(CONFIG, state, ForeignClaim(VIP), 4.3) == (state, ())
+
+    def test_a_stranger_means_nothing_to_who_takes_no_part(self):
+        assert step(CONFIG, State(), Stranger(HIGHER), 1.0) == (State(), ())
+
+    def test_it_is_a_value(self):
+        config = replace(CONFIG, ask_first=False)
+        assert (
+            deadline(self.newcomer((ForeignClaim(VIP), 3.0), (Stranger(LOWER), 3.1), config=config))
+            == 3.609375
+        )
+        state = self.newcomer((Advert(100, 1.0, HIGHER, strange=True), 3.0), config=config)
+        assert deadline(state) == 6.609375
+
+    def test_a_claim_that_comes_late_after_a_hold_is_no_stall(self):
+        state = self.newcomer(*((ForeignClaim(VIP), float(at)) for at in range(1, 20)))
+        _, actions = step(CONFIG, state, Timer(), 24.0)
+        assert actions[0] == SendAdvert(100)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.vrrp.simulation import PLAIN, Broken, World, config, history
+from tests.vrrp.simulation import PLAIN, VIP, Broken, World, config, history
 from vipalived.vrrp import model as m
 
 
@@ -229,12 +229,58 @@ def test_without_the_parting_advert_the_clients_stay_with_a_loser_that_steps_dow
 def test_when_nobody_is_healthy_one_node_still_holds():
     world = five()
     for index in range(5):
-        world.tell(index, m.Health(False))
+        world.tell(index, m.Health(m.Standing.DEAD))
     world.run_until(30.0)
     assert len(world.holders()) == 1
     world.blackout = 0.0
-    world.tell(0, m.Health(True))
+    world.tell(0, m.Health(m.Standing.HEALTHY))
     world.run_until(32.0)
+    assert world.holders() == [0]
+    assert world.blackout == 0.0
+
+
+def all_slow(seed: int, starts: list[float], length: float = 30.0) -> World:
+    """Every API server answers late for a while, but not from the very same moment; node 4 holds."""
+    world = five()
+    world.random.seed(seed)
+    for index, start in enumerate(starts):
+        world.at(12.0 + start, lambda i=index: world.tell(i, m.Health(m.Standing.UNREADY)))
+        world.at(12.0 + start + length, lambda i=index: world.tell(i, m.Health(m.Standing.HEALTHY)))
+    world.blackout = 0.0
+    world.run_until(60.0)
+    return world
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_when_every_api_server_is_slow_the_address_stays(seed):
+    starts = [2.0 * ((index * 3 + seed) % 5) / 4 for index in range(5)]
+    world = all_slow(seed, starts)
+    assert world.holders() == [4]
+    assert world.blackout == 0.0
+
+
+def test_a_holder_that_alone_is_unready_gives_way_to_a_healthy_node():
+    world = five()
+    world.blackout = 0.0
+    world.tell(4, m.Health(m.Standing.UNREADY))
+    world.run_until(14.9)
+    assert world.holders() == [4]
+    world.run_until(16.2)
+    assert world.holders() not in ([], [4])
+    assert world.blackout == 0.0
+
+
+def test_the_first_to_become_healthy_gets_the_address_at_once():
+    """Day 1: nobody has ever seen an API server, and nobody preempts."""
+    world = World([config(index, preempt=False) for index in range(3)], seed=2)
+    for index in range(3):
+        world.tell(index, m.Health(m.Standing.UNPROVEN))
+        world.boot(index)
+    world.run_until(12.0)
+    assert world.holders() == [2]
+    world.blackout = 0.0
+    world.tell(0, m.Health(m.Standing.HEALTHY))
+    world.run_until(12.2)
     assert world.holders() == [0]
     assert world.blackout == 0.0
 
@@ -242,7 +288,7 @@ def test_when_nobody_is_healthy_one_node_still_holds():
 def test_without_the_last_resort_nobody_holds():
     world = five(last_resort=False)
     for index in range(5):
-        world.tell(index, m.Health(False))
+        world.tell(index, m.Health(m.Standing.DEAD))
     world.run_until(30.0)
     assert world.holders() == []
 
@@ -259,3 +305,32 @@ def test_a_router_by_the_letter_and_a_native_one_hand_over_both_ways():
         assert world.holders() == [1 - holder]
         world.boot(holder)
         world.run_until(world.now + 6.0)
+
+
+def answer(world: World, until: float) -> None:
+    """A host that is no router answers for the address, once a second, up to this moment."""
+    while world.now < until:
+        world.disturb("a stranger answers")
+        for index in range(len(world.nodes)):
+            world.feed(index, m.ForeignClaim(VIP))
+        world.run_until(min(until, world.now + 1.0))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_nobody_claims_what_a_stranger_has_and_one_does_when_it_is_gone(seed):
+    world = World([config(index, preempt=False) for index in range(3)], seed)
+    for index in range(3):
+        world.boot(index)
+    answer(world, 60.0)
+    assert world.holders() == []
+    assert world.packets == 0
+    world.run_until(60.0 + 3.61 + 0.1)
+    assert len(world.holders()) == 1
+
+
+def test_the_address_of_a_node_without_a_daemon_is_claimed_whoever_answers_for_it():
+    world = five(kernel_lease=False)
+    world.kill(4)
+    answer(world, 12.0 + 3.61 + 0.1)
+    assert len(world.holders()) == 2
+    assert 4 in world.holders()

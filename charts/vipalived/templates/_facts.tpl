@@ -16,6 +16,20 @@ An address in one spelling: IPv4 as it is, IPv6 as eight groups without leading 
 {{- end -}}
 
 {{/*
+The virtual router ID; `auto` as vipalived.settings.automatic derives it.
+*/}}
+{{- define "vipalived.virtualRouterId" -}}
+{{- $instance := .Values.keepalived.vrrpInstance -}}
+{{- if eq (toString $instance.virtualRouterId) "auto" -}}
+  {{- $address := include "vipalived.canonical" (first (splitList "/" $instance.virtualIpAddress)) -}}
+  {{- $hash := printf "%s/%s/%s" .Values.namespace .Release.Name $address | sha256sum -}}
+  {{- add1 (mod (regexReplaceAll "[a-f]" $hash "" | trunc 9 | atoi) 255) -}}
+{{- else -}}
+  {{- int $instance.virtualRouterId -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
 "true" when an IPv4 address with its prefix is the first or last of a subnet that has room for both.
 */}}
 {{- define "vipalived.isNetworkOrBroadcast" -}}
@@ -132,8 +146,27 @@ What the rules between values look at, as JSON; see vipalived.settings.rules.
   {{- if not (has (include "vipalived.family" .) $families) -}}{{- $strayFamily = true -}}{{- end -}}
   {{- if has . $addresses -}}{{- $vipAsNodeAddress = true -}}{{- end -}}
 {{- end -}}
+{{- $groups := dict "add" false "drop" false -}}
+{{- $capabilities := get (default (dict) .Values.securityContext) "capabilities" -}}
+{{- range $key := list "add" "drop" -}}
+  {{- $names := ternary $capabilities (dict) (kindIs "map" $capabilities) -}}
+  {{- $names = get $names $key -}}
+  {{- range ternary $names (list) (kindIs "slice" $names) -}}
+    {{- if kindIs "string" . -}}
+      {{- if has (upper .) (list "SETGID" "CAP_SETGID" "ALL") -}}{{- $_ := set $groups $key true -}}{{- end -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- $groupsDropped := and $groups.drop (not $groups.add) -}}
+{{- $limits := get (default (dict) .Values.resources) "limits" -}}
+{{- $cpu := get (ternary $limits (dict) (kindIs "map" $limits)) "cpu" | toString -}}
+{{- $url := (include "vipalived.newer" . | fromJson).healthCheck.url -}}
+{{- $host := regexReplaceAll "^https://(?:\\[([^]]*)\\]|([^:/]*)).*$" $url "${1}${2}" -}}
 {{- dict
   "addresses" $addresses
+  "groupsDropped" $groupsDropped
+  "cpuLimited" (regexMatch `^(?:0*[1-9][0-9]{0,2}m|0?\.[0-9]*[1-9][0-9]*)$` $cpu)
+  "asksVip" (has (include "vipalived.canonical" $host) $addresses)
   "families" (uniq $families)
   "networkOrBroadcast" $networkOrBroadcast
   "peers" $peers

@@ -29,114 +29,75 @@ app.kubernetes.io/component: control-plane
 Stops where nothing could work. Included by every manifest.
 */}}
 {{- define "vipalived.validate" -}}
-{{- if eq (default "keepalived" .Values.engine) "native" -}}
-{{- fail "\nthese values cannot work:\n- engine: expected `keepalived`: no image has the native engine yet\n  hint: run `vipalived agent` on the nodes, or use `engine: keepalived`" -}}
-{{- end -}}
 {{- with include "vipalived.errors" . | trim -}}
 {{- printf "\nthese values cannot work:\n%s" . | fail -}}
 {{- end -}}
 {{- end -}}
 
 {{/*
-Finds keepalived, or installs it. As in the 0.2.3 chart the image may be a bare Alpine.
+What the charts up to 0.2.3 had not, over its defaults, as JSON: Helm's --reuse-values lays nothing below.
 */}}
-{{- define "vipalived.install" -}}
-command -v keepalived >/dev/null || apk add --no-cache keepalived || {
-  echo 'vipalived: keepalived is not in the image, and apk cannot install it' >&2
-  exit 1
-}
+{{- define "vipalived.newer" -}}
+{{- include "vipalived.over" (dict "given" .Values "defaults" (include "vipalived.defaults" . | fromJson)) -}}
 {{- end -}}
 
 {{/*
-exec, so that keepalived is PID 1 and gets SIGTERM: it resigns and takes the VIP away in a second.
+Takes (dict "given" VALUES "defaults" DEFAULTS). What is Kubernetes' own, or an object that is empty by default, is
+taken as it is given.
 */}}
-{{- define "vipalived.exec" -}}
-exec keepalived --dont-fork --log-console --log-detail --vrrp --use-file=/etc/keepalived/keepalived.conf --config-id="$NODE_NAME"
+{{- define "vipalived.over" -}}
+{{- $given := .given -}}
+{{- $made := dict -}}
+{{- range $key, $default := .defaults -}}
+  {{- $value := get $given $key -}}
+  {{- if or (not (hasKey $given $key)) (kindIs "invalid" $value) -}}
+    {{- $_ := set $made $key $default -}}
+  {{- else if and (kindIs "map" $default) $default (ne $key "securityContext") -}}
+    {{- $_ := set $made $key (include "vipalived.over" (dict "given" $value "defaults" $default) | fromJson) -}}
+  {{- else -}}
+    {{- $_ := set $made $key $value -}}
+  {{- end -}}
 {{- end -}}
-
-{{- define "vipalived.probe" -}}
-{{- if .enabled }}
-{{- omit . "enabled" | toYaml }}
-{{- end }}
+{{- $made | toJson -}}
 {{- end -}}
 
 {{/*
-The pod's specification, for the DaemonSet and the static pod.
-Takes (dict "context" $ "nodeSelector" ... "affinity" ... "tolerations" ...).
+"true" when the pod's container is the agent.
 */}}
-{{- define "vipalived.podSpec" -}}
-{{- $values := .context.Values -}}
-hostNetwork: {{ $values.hostNetwork }}
-automountServiceAccountToken: {{ default false $values.automountServiceAccountToken }}
-{{- with $values.imagePullSecrets }}
-imagePullSecrets:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $values.priorityClassName }}
-priorityClassName: {{ . | quote }}
-{{- end }}
-{{- with $values.podSecurityContext }}
-securityContext:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-containers:
-  - name: keepalived
-    image: {{ printf "%s:%s" $values.image.repository (default .context.Chart.AppVersion $values.image.tag) | quote }}
-    imagePullPolicy: {{ $values.image.pullPolicy }}
-    command:
-      - /bin/sh
-      - -c
-      - |
-        {{- include "vipalived.install" .context | nindent 8 }}
-        {{- if $values.static }}
-        printf '%s' "$KEEPALIVED_CONF" >/etc/keepalived/keepalived.conf
-        {{- end }}
-        {{- include "vipalived.exec" .context | nindent 8 }}
-    env:
-      - name: NODE_NAME
-        valueFrom:
-          fieldRef:
-            fieldPath: spec.nodeName
-      {{- if $values.static }}
-      - name: KEEPALIVED_CONF
-        value: |
-          {{- include "vipalived.keepalivedConf" .context | trim | nindent 10 }}
-      {{- end }}
-    {{- with $values.securityContext }}
-    securityContext:
-      {{- toYaml . | nindent 6 }}
-    {{- end }}
-    {{- range $probe := list "startupProbe" "livenessProbe" "readinessProbe" }}
-    {{- with include "vipalived.probe" (default (dict) (get $values $probe)) }}
-    {{ $probe }}:
-      {{- . | nindent 6 }}
-    {{- end }}
-    {{- end }}
-    {{- with $values.resources }}
-    resources:
-      {{- toYaml . | nindent 6 }}
-    {{- end }}
-    volumeMounts:
-      - name: config
-        mountPath: /etc/keepalived
-volumes:
-  - name: config
-    {{- if $values.static }}
-    emptyDir: {}
-    {{- else }}
-    configMap:
-      name: {{ include "vipalived.fullname" .context }}-config
-    {{- end }}
+{{- define "vipalived.runsAgent" -}}
+{{- $newer := include "vipalived.newer" . | fromJson -}}
+{{- if or (eq $newer.engine "native") $newer.agent.enabled -}}true{{- end -}}
+{{- end -}}
+
+{{/*
+"true" when keepalived itself asks the API server.
+*/}}
+{{- define "vipalived.runsScript" -}}
+{{- $health := (include "vipalived.newer" . | fromJson).healthCheck -}}
+{{- if and $health.vrrpScript $health.enabled (not (include "vipalived.runsAgent" .)) -}}true{{- end -}}
+{{- end -}}
+
+{{/*
+What the pods of the DaemonSet are scheduled by, as YAML: the values with what `distribution` makes of them. See
+vipalived.settings.distributions.
+*/}}
+{{- define "vipalived.nodeSelector" -}}
+{{- $selector := deepCopy (default (dict) .Values.nodeSelector) -}}
+{{- $label := include "vipalived.controlPlane" . | trim -}}
+{{- with get (include "vipalived.distributions" . | fromJson) (default "" .Values.distribution) -}}
+  {{- if eq (default "" (get $selector $label)) (include "vipalived.marked" $ | trim) -}}
+    {{- $_ := set $selector $label .labelValue -}}
+  {{- end -}}
+{{- end -}}
+{{- with $selector -}}{{ toYaml . }}{{- end -}}
+{{- end -}}
+
+{{- define "vipalived.tolerations" -}}
+{{- $tolerations := default (list) .Values.tolerations -}}
+{{- with get (include "vipalived.distributions" . | fromJson) (default "" .Values.distribution) -}}
+  {{- range .tolerations -}}
+    {{- if not (has . $tolerations) -}}{{- $tolerations = append $tolerations . -}}{{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- with $tolerations -}}{{ toYaml . }}{{- end -}}
 {{- end -}}

@@ -57,9 +57,16 @@ global_defs {
 {{- if $instance.unicastPeers }}
   vrrp_check_unicast_src
 {{- end }}
+{{- if include "vipalived.runsScript" . }}
+  script_user root
+  enable_script_security
+{{- end }}
   reload_check_config
 }
-{{ if gt (len $facts.families) 1 }}
+{{ if include "vipalived.runsScript" . }}
+{{ include "vipalived.script" . }}
+{{ end }}
+{{- if gt (len $facts.families) 1 }}
 vrrp_sync_group {{ $instance.name }}_GROUP {
   group {
     {{- range $index, $family := $facts.families }}
@@ -72,7 +79,7 @@ vrrp_sync_group {{ $instance.name }}_GROUP {
 vrrp_instance {{ $instance.name }}{{ if $index }}_V{{ $family }}{{ end }} {
   state {{ include "vipalived.value" (dict "values" $.Values "parameter" "STATE") }}
   interface {{ include "vipalived.value" (dict "values" $.Values "parameter" "INTERFACE") }}
-  virtual_router_id {{ int $instance.virtualRouterId }}
+  virtual_router_id {{ include "vipalived.virtualRouterId" $ }}
   priority {{ include "vipalived.value" (dict "values" $.Values "parameter" "PRIORITY") }}
   advert_int {{ $instance.advertInt | toString | float64 }}
   {{- with include "vipalived.value" (dict "values" $.Values "parameter" "NOPREEMPT") }}
@@ -85,12 +92,31 @@ vrrp_instance {{ $instance.name }}{{ if $index }}_V{{ $family }}{{ end }} {
   }
   {{- end }}
   {{- include "vipalived.trackInterface" (dict "names" $instance.trackInterface "own" $facts.interfaces) }}
+  {{- if include "vipalived.runsScript" $ }}
+  track_script {
+    api_server
+  }
+  {{- end }}
   {{- include "vipalived.unicast" (dict "values" $.Values "family" $family) }}
   virtual_ipaddress {
     {{- include "vipalived.addresses" (dict "context" $ "family" $family) }}
   }
 }
 {{ end -}}
+{{- end -}}
+
+{{/*
+Asks the API server with what Alpine's busybox has; see vipalived.render.keepalived.
+*/}}
+{{- define "vipalived.script" -}}
+{{- $health := (include "vipalived.newer" . | fromJson).healthCheck -}}
+vrrp_script api_server {
+  script "/bin/sh -c 'wget -qS -O /dev/null --no-check-certificate \"{{ $health.url }}\" 2>&1 | grep -Eq \"HTTP/1.[01] (200|401) \"'"
+  interval {{ $health.interval | toString | float64 | ceil | int }}
+  timeout {{ $health.timeout | toString | float64 | ceil | int }}
+  fall {{ int $health.fall }}
+  rise {{ int $health.rise }}
+}
 {{- end -}}
 
 {{- define "vipalived.trackInterface" -}}
@@ -142,7 +168,7 @@ The VIPs of one family. RFC 9568 section 5.2.9 wants a link-local address first 
   {{- if eq (include "vipalived.family" .) $.family -}}{{- $addresses = append $addresses . -}}{{- end -}}
 {{- end -}}
 {{- if and (eq .family "6") (not (regexMatch "^fe[89ab][0-9a-f]:" (lower (first $addresses)))) }}
-    fe80::200:5eff:fe00:2{{ printf "%02x" (int .context.Values.keepalived.vrrpInstance.virtualRouterId) }}/64
+    fe80::200:5eff:fe00:2{{ printf "%02x" (include "vipalived.virtualRouterId" .context | int) }}/64
 {{- end -}}
 {{- range $addresses }}
     {{ . }}

@@ -8,6 +8,11 @@
 {{- $tracked := default (list) $instance.trackInterface -}}
 {{- $podLabels := default (dict) $values.podLabels -}}
 {{- $podAnnotations := default (dict) $values.podAnnotations -}}
+{{- $newer := include "vipalived.newer" . | fromJson -}}
+{{- $agent := $newer.agent -}}
+{{- $health := $newer.healthCheck -}}
+{{- $runsAgent := include "vipalived.runsAgent" . -}}
+{{- $runsScript := include "vipalived.runsScript" . -}}
 {{- $facts := include "vipalived.facts" . | fromJson -}}
 {{- if and (eq $version 2) (ne $interval (floor $interval)) -}}
 {{- print "- keepalived.vrrpInstance.advertInt: VRRPv2 carries whole seconds only\n  hint: use a whole number, or `keepalived.vrrpVersion: 3`\n" -}}
@@ -42,6 +47,9 @@
 {{- if ne (len $tracked) (len (uniq $tracked)) -}}
 {{- print "- keepalived.vrrpInstance.trackInterface: an interface is listed twice\n  hint: list each interface once\n" -}}
 {{- end -}}
+{{- if has "auto" $tracked -}}
+{{- print "- keepalived.vrrpInstance.trackInterface: `auto` is not the name of an interface here\n  hint: name those to be tracked; the interface that carries VRRP is tracked anyway\n" -}}
+{{- end -}}
 {{- if ne (len $facts.peers) (len (uniq $facts.peers)) -}}
 {{- print "- keepalived.vrrpInstance.unicastPeers: an address is listed twice\n  hint: list each node's address once\n" -}}
 {{- end -}}
@@ -72,6 +80,30 @@
 {{- if regexMatch `[{,]"\\u003c\\u003c":` ($values | toJson) -}}
 {{- print "- a key `<<` is a merge to YAML and cannot be rendered as a key\n  hint: remove it; an anchor is merged by `<<: *ANCHOR`, without quotes and above the other keys\n" -}}
 {{- end -}}
+{{- if $facts.asksVip -}}
+{{- print "- healthCheck.url: a VIP is asked, which is another node's as often as not\n  hint: ask the node itself: `https://127.0.0.1:6443/readyz`\n" -}}
+{{- end -}}
+{{- if or (lt ($health.interval | toString | float64) 0.05) (gt ($health.interval | toString | float64) 60.0) -}}
+{{- print "- healthCheck.interval: expected 0.05 to 60 seconds\n  hint: remove it to get the default\n" -}}
+{{- end -}}
+{{- if or (lt ($health.timeout | toString | float64) 0.05) (gt ($health.timeout | toString | float64) 60.0) -}}
+{{- print "- healthCheck.timeout: expected 0.05 to 60 seconds\n  hint: remove it to get the default\n" -}}
+{{- end -}}
+{{- if and $health.certificateFile (not $health.keyFile) -}}
+{{- print "- healthCheck.certificateFile: a client certificate needs its key\n  hint: set `keyFile` too; both may be in one file\n" -}}
+{{- end -}}
+{{- if and $health.keyFile (not $health.certificateFile) -}}
+{{- print "- healthCheck.keyFile: a key needs its client certificate\n  hint: set `certificateFile` too; both may be in one file\n" -}}
+{{- end -}}
+{{- if and $runsScript $facts.groupsDropped -}}
+{{- print "- securityContext: without SETGID keepalived takes every `vrrp_script` for a success\n  hint: drop less, or add `SETGID` to `securityContext.capabilities`\n" -}}
+{{- end -}}
+{{- if and $newer.podMonitor.enabled (not $runsAgent) -}}
+{{- print "- podMonitor.enabled: there are no metrics without the agent\n  hint: use `agent.enabled: true` or `engine: native`, or remove it\n" -}}
+{{- end -}}
+{{- if and $newer.podMonitor.enabled $runsAgent (or (eq (int $agent.endpoint.port) 0) (eq $agent.endpoint.address "::1") (hasPrefix "127." $agent.endpoint.address)) -}}
+{{- print "- podMonitor.enabled: Prometheus cannot reach `agent.endpoint`\n  hint: use `agent.endpoint.address: 0.0.0.0`, and let a firewall decide who may ask\n" -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "vipalived.warnings" -}}
@@ -82,6 +114,11 @@
 {{- $tracked := default (list) $instance.trackInterface -}}
 {{- $podLabels := default (dict) $values.podLabels -}}
 {{- $podAnnotations := default (dict) $values.podAnnotations -}}
+{{- $newer := include "vipalived.newer" . | fromJson -}}
+{{- $agent := $newer.agent -}}
+{{- $health := $newer.healthCheck -}}
+{{- $runsAgent := include "vipalived.runsAgent" . -}}
+{{- $runsScript := include "vipalived.runsScript" . -}}
 {{- $facts := include "vipalived.facts" . | fromJson -}}
 {{- if and (eq $version 3) (or (ne $instance.authentication.authType "PASS") (ne $instance.authentication.authPass "k8s_vip")) -}}
 {{- print "- keepalived.vrrpInstance.authentication: VRRPv3 has no authentication, so these values do nothing\n  hint: remove them, or use `keepalived.vrrpVersion: 2`; a firewall rule for protocol 112 protects either\n" -}}
@@ -109,5 +146,29 @@
 {{- end -}}
 {{- if not (and $values.keepalived.garp.masterRepeat $values.keepalived.garp.masterRefreshRepeat) -}}
 {{- print "- keepalived.garp: keepalived sends at least one gratuitous ARP, so a repeat of 0 is rendered as 1\n  hint: use 1 or more\n" -}}
+{{- end -}}
+{{- if and $values.static $values.imagePullSecrets -}}
+{{- print "- imagePullSecrets: kubelet refuses a static pod that names a secret, so none is rendered\n  hint: put the image onto the nodes, or give their container runtime the credentials\n" -}}
+{{- end -}}
+{{- if and $facts.cpuLimited (lt $interval 0.1) -}}
+{{- print "- resources: a CPU limit and `advertInt` below 0.1 s do not go together\n  hint: remove `limits.cpu`, or use an interval of 0.1 s or more: a container that has used its share up stands still for the rest of 100 ms, in which three advertisements may be due\n" -}}
+{{- end -}}
+{{- if and (not $runsAgent) (or $health.caFile $health.certificateFile $health.keyFile $health.tokenFile) -}}
+{{- print "- healthCheck: only the agent reads these files\n  hint: use `agent.enabled: true`, or remove them\n" -}}
+{{- end -}}
+{{- if and $health.vrrpScript $runsAgent -}}
+{{- print "- healthCheck.vrrpScript: this does nothing with the agent, which asks by itself\n  hint: remove it\n" -}}
+{{- end -}}
+{{- if and $health.vrrpScript (not $health.enabled) -}}
+{{- print "- healthCheck.vrrpScript: this does nothing with `healthCheck.enabled: false`\n  hint: remove one of the two\n" -}}
+{{- end -}}
+{{- if and $runsAgent (ne (int $agent.endpoint.port) 0) (has $agent.endpoint.address (list "0.0.0.0" "::")) -}}
+{{- print "- agent.endpoint: the metrics are open to the whole network\n  hint: use `127.0.0.1` or the address of one interface, or let a firewall decide who may ask\n" -}}
+{{- end -}}
+{{- if and $newer.grafanaDashboard.enabled (not $runsAgent) -}}
+{{- print "- grafanaDashboard.enabled: the dashboard shows the agent's metrics, and there are none without the agent\n  hint: use `agent.enabled: true` or `engine: native`, or remove it\n" -}}
+{{- end -}}
+{{- if and $runsAgent (or (has "1" $facts.priorities) (has "2" $facts.priorities) (has "3" $facts.priorities)) -}}
+{{- print "- keepalived.vrrpInstance.priority: with the agent the priorities 1 to 3 say how unhealthy a node is\n  hint: use 4 or more; `100` is the default\n" -}}
 {{- end -}}
 {{- end -}}

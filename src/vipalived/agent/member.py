@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
+from vipalived.agent.ledger import Ledger
 from vipalived.agent.plan import MemberPlan
 from vipalived.net.kernel import Kernel
 from vipalived.net.segment import Segment
 from vipalived.net.wire import Wire
 from vipalived.vrrp import packet
 from vipalived.vrrp.frames import Claim
-from vipalived.vrrp.model import AddAddresses, Advert, Announce, Config, RemoveAddresses, SendAdvert
-from vipalived.vrrp.packet import Advertisement, AuthType, Discard, IPAddress
+from vipalived.vrrp.model import (
+    AddAddresses,
+    Advert,
+    Announce,
+    Config,
+    RemoveAddresses,
+    SendAdvert,
+    Stranger,
+)
+from vipalived.vrrp.packet import STRANGE, Advertisement, AuthType, Discard, IPAddress
 
 Trouble = Callable[[str, str], None]
 """Tells of what went wrong: what it is about, and the sentence."""
@@ -24,9 +32,9 @@ Trouble = Callable[[str, str], None]
 class Member:
     """The sockets are there between `open` and `close`; without them sending is in vain and no error."""
 
-    def __init__(self, plan: MemberPlan, kernel: Kernel, trouble: Trouble) -> None:
-        self._kernel, self._trouble = kernel, trouble
-        self.discards: Counter[Discard] = Counter()
+    def __init__(self, plan: MemberPlan, kernel: Kernel, ledger: Ledger, trouble: Trouble) -> None:
+        self._kernel, self._ledger, self._trouble = kernel, ledger, trouble
+        self.held: set[IPAddress] = set()
         self.source: IPAddress | None = None
         self.wire: Wire | None = None
         self.segment: Segment | None = None
@@ -53,6 +61,8 @@ class Member:
         nobody: IPAddress = IPv4Address(0) if self.plan.family == 4 else IPv6Address(0)
         self.config: Config = self.plan.config(self.source or nobody)
         self._policy = self.plan.policy(self.source or nobody)
+        # The link-local address of an IPv6 virtual router goes by its ID, and so is the same for strangers.
+        self._known = {vip for vip in self.plan.vips if not vip.is_link_local} or set(self.plan.vips)
 
     def open(self, interface: str, index: int) -> None:
         """Sockets on an interface; raises OSError."""
@@ -68,8 +78,8 @@ class Member:
                 one.close()
         self.wire = self.segment = None
 
-    def adverts(self) -> Iterator[tuple[Advert, float]]:
-        """The advertisements that have come and pass every check, with the time when they came."""
+    def adverts(self) -> Iterator[tuple[Advert | Stranger, float]]:
+        """The advertisements that have come and pass every check, or that strangers sent, with the time of each."""
         for received in self.wire.receive() if self.wire else ():
             content = received.content
             if not isinstance(content, Discard):
@@ -77,21 +87,36 @@ class Member:
                 if not isinstance(accepted, Discard):
                     self._sequence = max(self._sequence, accepted.sequence)
                     advert = accepted.advertisement
-                    yield Advert(advert.priority, advert.interval, accepted.source), received.arrived
+                    self._ledger.heard(accepted.source, advert.priority, advert.interval)
+                    strange = self._known.isdisjoint(advert.addresses)
+                    heard = Advert(advert.priority, advert.interval, accepted.source, strange)
+                    yield heard, received.arrived
                     continue
                 self._refused(accepted, str(content.source))
+                if accepted in STRANGE:
+                    yield Stranger(content.source), received.arrived
             else:
                 self._refused(content, "somebody")
 
     def _refused(self, reason: Discard, source: str) -> None:
-        self.discards[reason] += 1
+        self._ledger.discarded(reason, source)
         if reason is not Discard.OWN_SOURCE:
             self._trouble(f"discard {reason}", f"refused a packet from {source}: {reason}")
+
+    def count_on(self, messages: int) -> None:
+        """Others may have heard so many messages of this node that went by another way: with AH they want more."""
+        self._sequence += messages
 
     def claims(self) -> Iterator[Claim]:
         """What other hosts say about our addresses."""
         if self.segment is not None:
             yield from self.segment.claims()
+
+    def ask(self) -> None:
+        """Ask the segment who else has the addresses."""
+        if self.segment is not None and self.source is not None:
+            with self._telling("ask who has its addresses"):
+                self.segment.ask(self.plan.vips, self.source)
 
     def carry_out(self, action: SendAdvert | AddAddresses | RemoveAddresses | Announce) -> None:
         """Does it; what cannot be done is told, and does not keep the rest from being done."""
@@ -125,6 +150,7 @@ class Member:
         for destination in sorted(self._policy.peers) if plan.peers else (group,):
             with self._telling(f"advertise to {destination}"):
                 self.wire.send(self._packet(advertisement, source, destination), source, destination)
+                self._ledger.sent(priority)
 
     def _packet(self, advertisement: Advertisement, source: IPAddress, destination: IPAddress) -> bytes:
         if not (isinstance(source, IPv4Address) and isinstance(destination, IPv4Address)):
@@ -143,9 +169,12 @@ class Member:
 
     def _put(self, address: IPAddress, lease: float) -> None:
         with self._telling(f"add {address}"):
+            self.held.discard(address)
             self._kernel.add(self._index, self._with_prefix[address], lease)
+            self.held.add(address)
 
     def _take_off(self, address: IPAddress) -> None:
+        self.held.discard(address)
         # A reload has taken it out of the plan by now: look for it with any prefix.
         with self._telling(f"remove {address}"):
             known = self._with_prefix.get(address)

@@ -7,10 +7,10 @@ state's deadline. Only the state machine decides.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from vipalived.agent.ledger import Ledger
 from vipalived.agent.log import Log
 from vipalived.agent.member import Member
 from vipalived.agent.plan import Plan
@@ -20,6 +20,7 @@ from vipalived.net.view import AddressChange, Change, LinkChange, View
 from vipalived.vrrp import group, router
 from vipalived.vrrp.group import Group
 from vipalived.vrrp.model import (
+    RESIGN,
     AddressLost,
     Advert,
     Backup,
@@ -31,12 +32,19 @@ from vipalived.vrrp.model import (
     Link,
     Master,
     Reconfigured,
+    Rejoin,
+    Release,
     Shutdown,
+    Standing,
     Startup,
     State,
+    Stranger,
     Timer,
 )
+from vipalived.vrrp.packet import IPAddress
 
+ASKING = 5.0
+"""Seconds between two questions of a Master whether anybody else has its addresses."""
 LATE = 0.05
 """A timer that comes later than this is told of: the machine is too busy for sub-second takeovers."""
 
@@ -48,36 +56,38 @@ class _Readable(Protocol):
 class Engine:
     """One virtual router on this node, of one or two address families, from `start` until `ended` is set."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, ledger: Ledger) -> None:
         self.plan = plan
+        self._ledger = ledger
         self.state = State()
-        self.log = Log(f"vrid={plan.vrid} {plan.interface}")
+        self.log = Log.of_router(plan.vrid, plan.interface)
         self.ended = asyncio.Event()
-        self.latest = 0.0
-        self.foreign_claims = 0
         self._kernel = Kernel()
-        self._members = [Member(member, self._kernel, self.log.trouble) for member in plan.members]
+        self._members = [Member(member, self._kernel, ledger, self._trouble) for member in plan.members]
+        self._standing = Standing.HEALTHY
         self._view = View({}, {})
         self._index = 0
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._asking: asyncio.TimerHandle | None = None
         self._shutting_down = False
+        self._stranger = ""
 
     # life
 
-    def start(self) -> None:
+    def start(self, *, inherited: bool = False) -> None:
         """Take part, as soon as the interface is there and has its addresses."""
         self._loop.add_reader(self._kernel, self._hear_kernel)
         self._look_again()
         vips = {address for member in self.plan.members for address in member.addresses}
         leftover = bool(vips & set(self._view.on(self._index)))
-        self._step(Startup(leftover))
+        self._step(Startup(leftover, self._ledger.book.acquainted, inherited))
         self._clear_strays()
 
-    def shut_down(self) -> None:
-        """Resign; `ended` is set once another node owns the addresses, or nobody wants them."""
+    def shut_down(self, *, heir: bool = False) -> None:
+        """Resign; `ended` is set once another node owns the addresses, or nobody wants them, or an heir may."""
         self._shutting_down = True
-        self._step(Shutdown())
+        self._step(Shutdown(heir))
         self._end_if_done()
 
     def abandon(self) -> None:
@@ -97,20 +107,13 @@ class Engine:
         self._reassess()
 
     def close(self) -> None:
-        """Say what was counted, and give every socket back."""
-        self._sum_up()
-        if self._timer is not None:
-            self._timer.cancel()
+        """Give every socket back."""
+        for timer in (self._timer, self._asking):
+            if timer is not None:
+                timer.cancel()
         self._close_members()
         self._loop.remove_reader(self._kernel)
         self._kernel.close()
-
-    def _sum_up(self) -> None:
-        counts = Counter({"foreign claims": self.foreign_claims})
-        for member in self._members:
-            counts.update({f"packets refused ({reason})": count for reason, count in member.discards.items()})
-        said = ", ".join(f"{what}: {count}" for what, count in counts.items() if count)
-        self.log.say(f"ended; {said or 'nothing refused, nobody else claimed the addresses'}")
 
     # one event
 
@@ -119,23 +122,51 @@ class Engine:
 
     def _step(self, event: Event, member: int = 0, at: float | None = None) -> None:
         now = clock.now() if at is None else at
-        self.state, actions = group.step(self._group(), self.state, event, now, member=member)
+        members = self._group()
+        config = members.config
+        self.state, actions = group.step(members, self.state, event, now, member=member)
         for tagged in actions:
             if isinstance(tagged.action, Changed):
                 self._tell(tagged.action)
             else:
                 self._members[tagged.member].carry_out(tagged.action)
+        self._ledger.priority(config.priority, router.effective_priority(config, self.state))
+        # What the kernel has done, whatever the state machine believes.
+        self._ledger.held(set().union(*(member.held for member in self._members)))
+        self._ledger.holds_back(self._stranger if router.held_back(self.state, now) else None)
+        if self.state.acquainted and not self._ledger.book.acquainted:
+            self._ledger.acquainted()
         self._arm()
         if self._shutting_down:
             self._end_if_done()
 
     def _tell(self, change: Changed) -> None:
         old, new = (role.__name__.upper() for role in (change.old, change.new))
-        self.log.say(f"{old} -> {new} ({change.reason})")
+        self.log.changed(old, new, change.reason)
+        self._ledger.state(new, change.reason)
+        if self._asking is not None:
+            self._asking.cancel()
+        self._ask()
+
+    def _ask(self) -> None:
+        """Whether anybody else answers for the addresses: before the first claim, and while Master."""
+        config, role = self._group().config, self.state.role
+        newcomer = isinstance(role, Backup) and config.ask_first and not self.state.acquainted
+        if newcomer or isinstance(role, Master):
+            for member in self._members:
+                member.ask()
+            # An answer counts for three intervals and more: two may be lost.
+            self._asking = self._loop.call_later(config.interval if newcomer else ASKING, self._ask)
+
+    def _trouble(self, about: str, sentence: str) -> None:
+        self.log.trouble(about, sentence)
+        self._ledger.trouble(sentence)
 
     def _end_if_done(self) -> None:
         if isinstance(self.state.role, Initialize):
             self.ended.set()
+            # An address that comes now is an heir's.
+            self._loop.remove_reader(self._kernel)
 
     # time
 
@@ -144,14 +175,15 @@ class Engine:
             self._timer.cancel()
             self._timer = None
         due = router.deadline(self.state)
+        self._ledger.timer(due)
         if due is not None:
             self._timer = self._loop.call_later(max(0.0, due - clock.now()), self._ring, due)
 
     def _ring(self, due: float) -> None:
         self._timer = None
         late = clock.now() - due
-        self.latest = max(self.latest, late)
         if late > LATE:
+            self._ledger.late(late)
             self.log.trouble("late", f"a timer came {late * 1000:.0f} ms late")
         # Who took over while this process stood still has said so by now: hear that first.
         for index in range(len(self._members)):
@@ -165,17 +197,41 @@ class Engine:
         for advert, arrived in self._members[index].adverts():
             self._hear(advert, index, arrived)
 
-    def _hear(self, advert: Advert, index: int, arrived: float) -> None:
+    def _hear(self, advert: Advert | Stranger, index: int, arrived: float) -> None:
+        if isinstance(advert, Stranger) or advert.strange:
+            self._stranger = f"{advert.source} advertises virtual router {self.plan.vrid} for other purposes"
+        if isinstance(advert, Stranger):
+            # Later on no more than a refused packet, which moves nothing.
+            if not self.state.acquainted:
+                self._step(advert)
+            return
+        if isinstance(self.state.role, Master) and advert.priority != RESIGN:
+            self._ledger.second_holder(self._members[index].plan.vips[0], str(advert.source))
         # A Backup only notes when it heard its Master, so that what waited in a queue is not news.
         self._step(advert, index, arrived if isinstance(self.state.role, Backup) else None)
 
     def _hear_claims(self, index: int) -> None:
         for claim in self._members[index].claims():
+            self._stranger = f"{claim.mac.hex(':')} answers for {claim.address}"
             if isinstance(self.state.role, Master):
-                self.foreign_claims += 1
-                mac = claim.mac.hex(":")
-                self.log.trouble(f"claim {claim.address} {mac}", f"{mac} answers for {claim.address}")
+                self._ledger.second_holder(claim.address, claim.mac.hex(":"))
             self._step(ForeignClaim(claim.address))
+
+    # what others tell the engine
+
+    def stand(self, standing: Standing) -> None:
+        """What the health check says of the node from now on."""
+        self._standing = standing
+        if self.state.started:
+            self._health()
+
+    def release(self) -> None:
+        """Give the addresses away and stay out."""
+        self._step(Release())
+
+    def rejoin(self) -> None:
+        """Take part again."""
+        self._step(Rejoin())
 
     # the host
 
@@ -205,6 +261,8 @@ class Engine:
                 link = self._view.links.get(change.index)
                 self.log.say(f"{ip} is on {link.name if link else 'another interface'} of this host, too")
         elif not change.present:
+            for member in self._members:
+                member.held.discard(ip)
             if router.holds(self.state) and (self._index, change.address) not in self._view.addresses:
                 self.log.say(f"{ip} was removed by somebody")
                 self._step(AddressLost(ip))
@@ -242,40 +300,43 @@ class Engine:
         self._health()
         self._explain(link, sources)
 
-    def _source(self, member: Member) -> object:
+    def _source(self, member: Member) -> IPAddress | None:
         plan = member.plan
         return plan.source or self._view.source(self._index, plan.family, self.plan.vips)
 
-    def _speak_from(self, sources: Iterable[object]) -> None:
+    def _speak_from(self, sources: Iterable[IPAddress | None]) -> None:
         previous = self._group().config
         for member, source in zip(self._members, sources, strict=True):
-            member.speak_from(source)  # type: ignore[arg-type]
+            member.speak_from(source)
+            if source is not None:
+                self._ledger.source(source)
         if self._group().config != previous:
             self._step(Reconfigured(previous))
 
     def _health(self) -> None:
         links = [self._view.link(name) for name in self.plan.tracked]
-        healthy = all(link is not None and link.running for link in links)
-        if healthy != self.state.healthy:
-            self._step(Health(healthy))
+        whole = all(link is not None and link.running for link in links)
+        standing = self._standing if whole else Standing.DEAD
+        if standing is not self.state.standing:
+            self._step(Health(standing))
 
     def _explain(self, link: LinkChange | None, sources: Iterable[object]) -> None:
         if link is None:
-            self.log.trouble("link", f"waiting for the interface {self.plan.interface}")
+            self._trouble("link", f"waiting for the interface {self.plan.interface}")
         elif not link.running:
-            self.log.trouble("link", f"waiting for {self.plan.interface} to be up")
+            self._trouble("link", f"waiting for {self.plan.interface} to be up")
         else:
             for member, source in zip(self._members, sources, strict=True):
                 if source is None:
                     kind = "an IPv4" if member.plan.family == 4 else "a link-local IPv6"
-                    self.log.trouble("source", f"waiting for {kind} address on {self.plan.interface}")
+                    self._trouble("source", f"waiting for {kind} address on {self.plan.interface}")
 
     def _open_members(self) -> bool:
         for index, member in enumerate(self._members):
             try:
                 member.open(self.plan.interface, self._index)
             except OSError as error:
-                self.log.trouble("open", f"cannot listen on {self.plan.interface}: {error.strerror}")
+                self._trouble("open", f"cannot listen on {self.plan.interface}: {error.strerror}")
                 self._close_members()
                 return False
             self._read(member.wire, self._hear_adverts, index)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import signal
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from ipaddress import ip_interface
 from typing import Final
 
+from vipalived.agent.plan import Plan
 from vipalived.errors import MissingRequirement, PermissionMissing
 from vipalived.net.kernel import Kernel
 
 _RT_PRIORITY: Final = 50
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _HINT = "run it as root, or in a container with the capabilities NET_ADMIN and NET_RAW added"
 
 
@@ -41,6 +45,50 @@ def _missing() -> Iterator[str]:
         yield "raw sockets (NET_RAW)"
 
 
+def sweep(plan: Plan) -> None:
+    """Takes every VIP off the interface, unless another instance on this host looks after them now."""
+    place = Place(plan.interface, plan.vrid, plan.members[0].family)
+    if (other := place.take()) is not None:
+        other.close()
+        return
+    kernel = Kernel()
+    try:
+        view = kernel.view()
+        link = view.link(plan.interface)
+        for address in view.on(link.index) if link is not None else ():
+            if address.ip in plan.vips:
+                kernel.remove(link.index, address)  # type: ignore[union-attr]  # else there is no address
+    finally:
+        kernel.close()
+        place.leave()
+
+
+def end_with_parent() -> None:
+    """SIGTERM for this process when its parent dies, however that ends."""
+    _libc().prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
+
+
+def adopt_orphans() -> None:
+    """What the children of this process leave behind becomes its own children (process 1 has that anyway)."""
+    _libc().prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def ended_children() -> Iterator[tuple[int, int]]:
+    """Every child that has ended and was not yet waited for, with its exit code (negative: the signal)."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        yield pid, os.waitstatus_to_exitcode(status)
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def be_prompt() -> str | None:
     """Asks for real-time scheduling and locked memory; what was refused, as a sentence, if anything was."""
     refused = []
@@ -50,8 +98,7 @@ def be_prompt() -> str | None:
         os.sched_setscheduler(0, policy, os.sched_param(_RT_PRIORITY))
     except OSError:
         refused.append("real-time scheduling (SYS_NICE)")
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT):
+    if _libc().mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT):
         refused.append("locked memory (IPC_LOCK)")
     return f"running without {' and '.join(refused)}: a busy machine may delay it" if refused else None
 
@@ -62,6 +109,11 @@ def settle() -> None:
     gc.freeze()
 
 
+def place_name(interface: str, vrid: int, family: int) -> str:
+    """Of the socket that a `Place` is."""
+    return f"\0vipalived/{interface}/{vrid}/ipv{family}"
+
+
 class Place:
     """The right to be a virtual router on an interface; the kernel gives it back when the process ends.
 
@@ -69,7 +121,7 @@ class Place:
     """
 
     def __init__(self, interface: str, vrid: int, family: int) -> None:
-        self._name = f"\0vipalived/{interface}/{vrid}/ipv{family}"
+        self._name = place_name(interface, vrid, family)
         self._socket: socket.socket | None = None
 
     def take(self) -> socket.socket | None:
@@ -97,9 +149,29 @@ class Place:
         connection.setblocking(False)
         return connection
 
+    def waiting(self) -> Iterator[socket.socket]:
+        """The connections of those who wait; only of this process's user, as the kernel lets anybody connect."""
+        while self._socket is not None:
+            try:
+                one, _ = self._socket.accept()
+            except OSError:
+                return
+            one.setblocking(False)
+            if _user(one) == os.geteuid():
+                yield one
+            else:
+                one.close()
+
     def leave(self) -> None:
         """Gives it back."""
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.close()
             self._socket = None
+
+
+def _user(connection: socket.socket) -> int:
+    """Who is at the other end."""
+    size = struct.calcsize("3i")
+    _, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+    return int(user)

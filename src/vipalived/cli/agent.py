@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vipalived.cli.options import load_settings, values_options
+from vipalived.cli.options import load_settings, run_directory_option, values_options
 from vipalived.errors import InvalidSettings, Problem
 
 if TYPE_CHECKING:
@@ -18,16 +18,25 @@ EXAMPLES = """
 \b
 Examples:
   vipalived agent -f values.yaml --set engine=native
-  vipalived agent -f values.yaml --set engine=native --node cp-1 --set keepalived.vrrpInstance.interface=eth1
+  vipalived agent -f values.yaml --set agent.enabled=true --node cp-1
+  vipalived agent -f values.yaml --log-format json
+  vipalived agent --values-text 'engine: native' --set keepalived.vrrpInstance.interface=eth1
 \b
 Signals:
   SIGTERM, SIGINT  hand the VIP over and exit; the second one exits at once
-  SIGHUP           read the values again
+  SIGHUP           read the values again (a changed file is noticed without it)
 """
 
 
 @click.command(epilog=EXAMPLES)
 @values_options
+@click.option(
+    "--values-text",
+    envvar="VIPALIVED_VALUES",
+    show_envvar=True,
+    metavar="TEXT",
+    help="The text of a values file, laid below the files.",
+)
 @click.option(
     "--node",
     envvar="NODE_NAME",
@@ -35,24 +44,42 @@ Signals:
     metavar="NAME",
     help="This node's name in the values.  [default: the host name]",
 )
-def agent(values: tuple[Path, ...], assignments: tuple[str, ...], node: str | None) -> int:
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    help="Form of the log lines, as `--set agent.logFormat=...`.",
+)
+@run_directory_option
+def agent(
+    values: tuple[Path, ...],
+    assignments: tuple[str, ...],
+    values_text: str | None,
+    node: str | None,
+    log_format: str | None,
+    run_directory: Path,
+) -> int:
     """Run VRRP on this node and hold the VIP when elected.
 
-    The values must say `engine: native`. Runs until SIGTERM and then hands the VIP over before it exits:
-    clients lose nothing. Needs the capabilities NET_ADMIN and NET_RAW. Logs to stderr.
+    The values must say `engine: native`, or `agent.enabled: true` to supervise keepalived. Runs until SIGTERM and
+    then hands the VIP over before it exits. Watches the local API server (`healthCheck`), and takes over changed
+    values files. Needs the capabilities NET_ADMIN and NET_RAW. Logs to stderr.
     """
     from vipalived.agent import main
+    from vipalived.agent.service import Sources
 
     name = node or platform.node()
+    if log_format is not None:
+        assignments += (f"agent.logFormat={log_format}",)
 
     def read() -> Plan:
         from vipalived.agent.plan import plan
 
-        settings = load_settings(values, assignments)
-        if settings.engine != "native":
-            message = f"`vipalived agent` expected `native`, found `{settings.engine}`"
-            hint = "add `--set engine=native`; keepalived runs by itself with what `vipalived config` prints"
+        settings = load_settings(values, assignments, values_text)
+        if not settings.runs_agent:
+            message = "expected `engine: native` or `agent.enabled: true`, found neither"
+            hint = "add `--set engine=native` or `--set agent.enabled=true`; without an agent keepalived runs by itself"
             raise InvalidSettings((Problem("engine", message, hint),))
-        return plan(settings, name)
+        return plan(settings, name, run_directory)
 
-    return main.run(read, reloads=Path("-") not in values)
+    files = () if Path("-") in values else values
+    return main.run(Sources(read, files, run_directory))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
 SCENARIOS = (
     *("control", "stop", "crash", "kill", "freeze", "partition", "rolling", "return"),
     *("reload", "flap", "pause-all", "load"),
+    *("api-crash", "api-stop", "api-hang", "api-all-down", "api-elsewhere", "api-all-slow", "api-load"),
+    *("engine-kill", "release"),
 )
+API = tuple(name for name in SCENARIOS if name.startswith("api-"))
 MIXED = ("mixed-stop", "mixed-crash")
 """With both engines in one cluster, in every form of VRRP; they bring their engines along."""
-ENGINES = ("native", "keepalived", "keepalived-0.2.3")
+ENGINES = ("native", "keepalived-agent", "keepalived", "keepalived-check", "keepalived-0.2.3")
 _PIPED_WIDTH = 120
 
 EXAMPLES = """
@@ -57,9 +61,9 @@ def lab() -> None:
     "--scenario",
     "scenarios",
     multiple=True,
-    type=click.Choice((*SCENARIOS, *MIXED, "mixed", "all")),
-    help="What happens (repeatable). `mixed` stands for both that have two engines in one cluster, in every"
-    " form of VRRP, and `all` for all others.  [default: all]",
+    type=click.Choice((*SCENARIOS, *MIXED, "api", "mixed", "all")),
+    help="What happens (repeatable). `api` stands for all that happen to API servers, `mixed` for both that have"
+    " two engines in one cluster, in every form of VRRP, and `all` for all but those two.  [default: all]",
 )
 @click.option(
     "--repeat",
@@ -127,7 +131,7 @@ def run(
 
 def _chosen(scenarios: tuple[str, ...]) -> tuple[str, ...]:
     """The scenarios that the options name, in the options' order, each once."""
-    meaning = {"all": SCENARIOS, "mixed": MIXED}
+    meaning = {"all": SCENARIOS, "api": API, "mixed": MIXED}
     named = (name for word in scenarios or ("all",) for name in meaning.get(word, (word,)))
     return tuple(dict.fromkeys(named))
 
@@ -180,10 +184,13 @@ class _Audience:
 
 
 def _line(trial: Trial) -> str:
-    head = f"{trial.scenario:<11} {trial.engine:<25} {trial.trial:>3}  "
-    if trial.blackout_ms is None:
+    head = f"{trial.scenario:<14} {trial.engine:<25} {trial.trial:>3}  "
+    if trial.figure_ms is None:
         return f"{head}[red]failed: {trial.error}[/]"
-    figures = f"{trial.blackout_ms:>9.1f} ms of {trial.bound_ms:.0f}  {trial.holder} -> {trial.successor}"
+    bound = trial.figure_bound_ms
+    promised = "    " if bound is None else f"of {bound:.0f}"
+    length = "    never   " if math.isinf(trial.figure_ms) else f"{trial.figure_ms:>9.1f} ms"
+    figures = f"{length} {promised}  {trial.holder} -> {trial.successor}"
     if trial.void:
         return f"{head}{figures}  [yellow]void: {trial.void}[/]"
     return f"{head}{figures}" + (f"  [red]{trial.missed}[/]" if trial.missed else "")
@@ -195,16 +202,16 @@ def _table(report: Report) -> None:
     from rich.table import Table
 
     table = Table(
-        title=f"Longest time without an answer from {report.lab['vip']}, ms",
+        title=f"Time without an answer from {report.lab['vip']}, ms",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
     )
-    for column in ("scenario", "engine"):
+    for column in ("scenario", "engine", "to"):
         table.add_column(column, no_wrap=True)
     for column in ("trials", "median", "p99", "max", "bound", "no loss", "missed", "void"):
         table.add_column(column, justify="right", no_wrap=True)
     for row in report.summary():
-        table.add_row(row.scenario, row.engine, *_figures(row))
+        table.add_row(row.scenario, row.engine, "HTTPS" if row.https else "datagrams", *_figures(row))
     width = None if sys.stdout.isatty() else _PIPED_WIDTH
     Console(width=width).print(table)
 
@@ -212,10 +219,8 @@ def _table(report: Report) -> None:
 def _figures(row: Summary) -> Iterator[str]:
     yield str(row.trials)
     for figure in (row.median_ms, row.p99_ms, row.max_ms):
-        over = figure is not None and figure > row.bound_ms
-        text = "-" if figure is None else f"{figure:.1f}"
-        yield f"[red]{text}[/]" if over else text
-    yield f"{row.bound_ms:.0f}"
+        yield f"[red]{row.says(figure)}[/]" if row.beyond(figure) else row.says(figure)
+    yield row.bound
     yield str(row.lossless)
     yield f"[red]{row.missed}[/]" if row.missed else "0"
     yield str(row.void or "")

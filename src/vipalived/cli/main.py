@@ -5,9 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import traceback
 from collections.abc import Sequence
-from importlib.metadata import version
 
 import click
 
@@ -20,9 +18,14 @@ _COMMANDS = {
     "agent": "vipalived.cli.agent",
     "check": "vipalived.cli.values",
     "config": "vipalived.cli.values",
+    "doctor": "vipalived.cli.doctor",
     "lab": "vipalived.cli.lab",
+    "observe": "vipalived.cli.observe",
+    "rejoin": "vipalived.cli.status",
+    "release": "vipalived.cli.status",
     "schema": "vipalived.cli.values",
     "static-pod": "vipalived.cli.manifests",
+    "status": "vipalived.cli.status",
     "template": "vipalived.cli.manifests",
     "values": "vipalived.cli.values",
 }
@@ -48,9 +51,10 @@ EPILOG = """
 \b
 Examples:
   vipalived check -f values.yaml
-  vipalived static-pod --set keepalived.vrrpInstance.virtualIpAddress=192.168.1.100/24 > vipalived.yaml
+  sudo vipalived static-pod -f values.yaml --out /etc/kubernetes/manifests
   vipalived template -f values.yaml | kubectl apply -f -
   vipalived lab run -f values.yaml
+  sudo vipalived doctor -f values.yaml
 \b
 Exit codes:
   0  all is well
@@ -61,7 +65,7 @@ Exit codes:
 
 
 @click.group(cls=_LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("vipalived"), message="%(prog)s %(version)s")
+@click.version_option(package_name="vipalived", message="%(prog)s %(version)s")
 def cli() -> None:
     """Keep a virtual IP in front of a Kubernetes control plane.
 
@@ -98,6 +102,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.FAILED
     except Exception:  # noqa: BLE001 - the last resort: a bug must show where it is
+        import traceback
+
         traceback.print_exc()
         _complain("this is a bug in vipalived", "report the lines above, with the command and its values")
         return ExitCode.BUG

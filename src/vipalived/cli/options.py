@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from vipalived.settings import Settings
 
 Command = Callable[..., Any]
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def values_options(command: Command) -> Command:
@@ -41,11 +44,72 @@ def values_options(command: Command) -> Command:
     return command
 
 
-def read_layers(values: Sequence[Path], assignments: Sequence[str]) -> list[dict[str, Any]]:
-    """The operator's values as one layer for `vipalived.settings.load`, laid in Helm's order."""
+def release_options(command: Command) -> Command:
+    """Adds `--release-name` and `--namespace`, handed over as `release_name` and `namespace`."""
+    for option in (
+        click.option(
+            "--release-name",
+            default="vipalived",
+            show_default=True,
+            help="Name of the Helm release that the objects belong to.",
+        ),
+        click.option(
+            "--namespace", metavar="NAME", help="Namespace of the objects, as `--set namespace=NAME`."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def namespaced(namespace: str | None) -> list[str]:
+    """What `--namespace` says, as `--set` does."""
+    return [] if namespace is None else [f"namespace={namespace}"]
+
+
+def run_directory_option(command: Command) -> Command:
+    """Adds `--run-dir`, handed over as `run_directory`."""
+    return click.option(
+        "--run-dir",
+        "run_directory",
+        envvar="VIPALIVED_RUN_DIR",
+        show_envvar=True,
+        default="/run/vipalived",
+        show_default=True,
+        metavar="DIR",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Directory of the agent's sockets and files.",
+    )(command)
+
+
+def kubeconfig_option(command: Command) -> Command:
+    """Adds `--kubeconfig`, handed over as `kubeconfig`; never taken from the environment: it asks a cluster."""
+    return click.option(
+        "--kubeconfig",
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        help="Ask this cluster for its nodes, by kubectl, and say which ones get a pod.",
+    )(command)
+
+
+def parse_duration(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """The callback of an option that takes a duration: its seconds."""
+    if value is None:
+        return None
+    if not re.fullmatch(r"(\d+(\.\d+)?[smhd])+", value):
+        message = f"expected a duration like `30s`, `10m` or `1h30m`, found `{value}`"
+        raise click.BadParameter(message, ctx, param)
+    parts = re.findall(r"([\d.]+)([smhd])", value)
+    return sum(float(count) * _UNITS[unit] for count, unit in parts)
+
+
+def read_layers(
+    values: Sequence[Path], assignments: Sequence[str], text: str | None = None
+) -> list[dict[str, Any]]:
+    """The operator's values as one layer for `vipalived.settings.load`, laid in Helm's order; `text` is lowest."""
     from vipalived.settings.values import assign, overlay, parse_yaml
 
-    files = [parse_yaml(_read(path), str(path)) for path in values]
+    given = [parse_yaml(text, "the values' text")] if text is not None else []
+    files = [*given, *(parse_yaml(_read(path), str(path)) for path in values)]
     laid: dict[str, Any] = {}
     for file in files:
         laid = overlay(laid, file)
@@ -63,12 +127,17 @@ def _read(path: Path) -> str:
         raise InvalidSettings((Problem("", f"`{path}` is not UTF-8 text"),)) from error
 
 
-def load_settings(values: Sequence[Path], assignments: Sequence[str]) -> Settings:
+def load_settings(values: Sequence[Path], assignments: Sequence[str], text: str | None = None) -> Settings:
     """The settings that the options make, with their warnings shown; raises InvalidSettings."""
     from vipalived.settings import load
 
-    loaded = load(read_layers(values, assignments))
+    loaded = load(read_layers(values, assignments, text))
     for warning in loaded.warnings:
-        click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {warning}", err=True)
-        click.echo(f"{click.style('  hint:', fg='cyan')} {warning.hint}", err=True)
+        warn(warning)
     return loaded.settings
+
+
+def warn(warning: Problem) -> None:
+    """Shows a warning with its hint."""
+    click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {warning}", err=True)
+    click.echo(f"{click.style('  hint:', fg='cyan')} {warning.hint}", err=True)

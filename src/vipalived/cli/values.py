@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from vipalived.cli.options import load_settings, read_layers, values_options
+from vipalived.cli.options import (
+    kubeconfig_option,
+    load_settings,
+    namespaced,
+    read_layers,
+    release_options,
+    values_options,
+    warn,
+)
 
 
 @click.command(
@@ -14,19 +22,33 @@ from vipalived.cli.options import load_settings, read_layers, values_options
 Examples:
   vipalived check -f values.yaml
   vipalived check -f values.yaml -f site.yaml --set keepalived.vrrpVersion=2
+  vipalived check -f values.yaml --kubeconfig ~/.kube/config
 """
 )
 @values_options
-def check(values: tuple[Path, ...], assignments: tuple[str, ...]) -> None:
+@release_options
+@kubeconfig_option
+def check(
+    values: tuple[Path, ...],
+    assignments: tuple[str, ...],
+    release_name: str,
+    namespace: str | None,
+    kubeconfig: Path | None,
+) -> None:
     """Check the values.
 
     Says every problem at once. Exit code 2 says that they cannot. Warnings alone exit with 0.
     """
-    settings = load_settings(values, assignments)
+    settings = load_settings(values, [*assignments, *namespaced(namespace)]).of_release(release_name)
+    if kubeconfig is not None:
+        from vipalived.cluster import kubectl, placement
+
+        placed = placement.place(settings, kubectl.nodes(kubeconfig))
+        for problem in placed.problems():
+            warn(problem)
+        click.echo(placed.says)
     vips = ", ".join(settings.vip_texts)
-    click.echo(
-        f"values are valid: {vips} on virtual router {settings.keepalived.vrrp_instance.virtual_router_id}"
-    )
+    click.echo(f"values are valid: {vips} on virtual router {settings.vrid}")
 
 
 @click.command(epilog="\b\nExamples:\n  vipalived values > values.yaml\n  vipalived values -f values.yaml")
@@ -41,7 +63,7 @@ def values(values: tuple[Path, ...], assignments: tuple[str, ...]) -> None:
 
         click.echo(values_yaml(), nl=False)
         return
-    from vipalived.render.manifests import to_yaml
+    from vipalived.render.text import to_yaml
     from vipalived.settings import effective_values
 
     click.echo(to_yaml([effective_values(read_layers(values, assignments))]), nl=False)
@@ -63,11 +85,15 @@ Examples:
 """
 )
 @values_options
-def config(values: tuple[Path, ...], assignments: tuple[str, ...]) -> None:
+@release_options
+def config(
+    values: tuple[Path, ...], assignments: tuple[str, ...], release_name: str, namespace: str | None
+) -> None:
     """Print keepalived.conf.
 
     One file serves every node: where nodes differ, keepalived picks its lines by `--config-id NODE`.
     """
     from vipalived.render import keepalived
 
-    click.echo(keepalived.render(load_settings(values, assignments)), nl=False)
+    settings = load_settings(values, [*assignments, *namespaced(namespace)])
+    click.echo(keepalived.render(settings.of_release(release_name)), nl=False)

@@ -19,6 +19,12 @@ ALLOWANCE = 0.1
 NATIVE_ALLOWANCE = 0.05
 HITLESS = 0.02
 """What a client may notice of a hand-over by the native engine."""
+SERVED = 0.15
+"""From the hand-over to the first answer over HTTPS: 43 ms of succession and claim, a connection, a request."""
+FIRST_UP = 1.0
+"""From the first API server's answer to the VIP on its node: it must answer `rise` times."""
+INSTANT = 0.001
+ONE_MOVE = 2
 PAUSE = 0.1
 """How long `pause-all` freezes every daemon."""
 KERNEL_SLACK = 0.4
@@ -34,6 +40,9 @@ class Timing:
     priorities: tuple[int, ...]
     nopreempt: bool
     garp_delay: float = 5.0
+    check_interval: float = 0.5
+    check_timeout: float = 1.0
+    check_fall: int = 3
 
     @property
     def successor(self) -> int:
@@ -44,20 +53,38 @@ class Timing:
         """Master_Down_Interval of a node of that priority."""
         return master_down_interval(priority, self.advertisement_interval, self.version)
 
+    @property
+    def skew(self) -> float:
+        """Skew_Time of the successor."""
+        return skew_time(self.successor, self.advertisement_interval, self.version)
+
+    @property
+    def hang(self) -> float:
+        """How soon the health check knows of a hanging API server.
+
+        The first question comes up to an interval after the fault, and is on the kept connection, where a hang
+        cannot be told from slowness; `fall` more tell.
+        """
+        return (self.check_fall + 1) * self.check_interval + self.check_timeout
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a trial may cost.
+    """What a trial may cost; None where the engine promises nothing.
 
-    `blackout`: the longest stretch without an answer. `two_holders`: the longest time with more than one
-    holder, None where the engine promises nothing. `one_holder`: how soon after the last thing that the
-    lab did one node holds the VIP for good, None likewise. `stays`: the VIP must not move.
+    `blackout`: the longest stretch without an answer to datagrams. `two_holders`: the longest time with more than
+    one holder, `no_holder` without one. `one_holder`: how soon after the last thing that the lab did one node holds
+    the VIP for good. `http`: how soon after that clients are served over HTTPS again. `http_failed`: how many HTTPS
+    requests may fail. `moves`: how often the VIP may come to a node or leave one.
     """
 
-    blackout: float
+    blackout: float | None = None
     two_holders: float | None = None
     one_holder: float | None = None
-    stays: bool = False
+    no_holder: float | None = None
+    http: float | None = None
+    http_failed: int | None = None
+    moves: int | None = None
 
 
 Rule = Callable[[Timing], Limits]
@@ -65,12 +92,12 @@ Rule = Callable[[Timing], Limits]
 
 def nothing(_: Timing) -> Limits:
     """No fault and no reason to move: not one datagram may be lost."""
-    return Limits(0.0, stays=True)
+    return Limits(0.0, moves=0)
 
 
 def resignation(timing: Timing) -> Limits:
     """Skew_Time after the priority 0 advertisement (RFC 9568 section 6.4.2), plus the allowance."""
-    return Limits(skew_time(timing.successor, timing.advertisement_interval, timing.version) + ALLOWANCE)
+    return Limits(timing.skew + ALLOWANCE)
 
 
 def silence(timing: Timing) -> Limits:
@@ -108,7 +135,7 @@ def handed_over(_: Timing) -> Limits:
 
 def undisturbed(_: Timing) -> Limits:
     """No move, and as little as a hand-over."""
-    return Limits(HITLESS, stays=True)
+    return Limits(HITLESS, moves=0)
 
 
 def taken_over(timing: Timing) -> Limits:
@@ -144,6 +171,51 @@ def native_homecoming(timing: Timing) -> Limits:
     return undisturbed(timing) if timing.nopreempt else handed_over(timing)
 
 
+def unpromised(_: Timing) -> Limits:
+    """VRRP knows nothing of API servers."""
+    return Limits()
+
+
+def respawned(timing: Timing) -> Limits:
+    """keepalived starts its child again, which takes the VIP off and waits as at any start."""
+    return silence(timing)
+
+
+def served_elsewhere(_: Timing) -> Limits:
+    """A dead API server is known of within milliseconds; then a hand-over, and a client's next request."""
+    return Limits(HITLESS, http=SERVED)
+
+
+def drained(_: Timing) -> Limits:
+    """The VIP is elsewhere before the port closes: nobody is cut off."""
+    return Limits(HITLESS, http=SERVED, http_failed=0)
+
+
+def unfrozen(timing: Timing) -> Limits:
+    """As soon as the health check knows."""
+    return Limits(HITLESS, http=timing.hang + SERVED)
+
+
+def _overlap(timing: Timing) -> float:
+    """Who hands over lets go so long after its successor's first advertisement at the latest; the allowance."""
+    return _config(timing).handover + NATIVE_ALLOWANCE
+
+
+def never_nobody(timing: Timing) -> Limits:
+    """The last resort: nobody is better, and somebody must. The first API server is served where it is."""
+    return Limits(HITLESS, two_holders=_overlap(timing), no_holder=INSTANT, http=SERVED)
+
+
+def first_up(timing: Timing) -> Limits:
+    """The first healthy node takes the VIP, once it has been asked often enough."""
+    return Limits(HITLESS, two_holders=_overlap(timing), no_holder=INSTANT, http=FIRST_UP)
+
+
+def slow_everywhere(timing: Timing) -> Limits:
+    """At most one move, and never nobody."""
+    return Limits(HITLESS, two_holders=_overlap(timing), no_holder=INSTANT, moves=ONE_MOVE)
+
+
 RFC: Mapping[str, Rule] = {
     "control": nothing,
     "stop": resignation,
@@ -157,6 +229,15 @@ RFC: Mapping[str, Rule] = {
     "flap": silence,  # the first loss of carrier ends its mastership; the others wait no longer than that
     "pause-all": breather,
     "load": nothing,
+    "api-crash": unpromised,
+    "api-stop": unpromised,
+    "api-hang": unpromised,
+    "api-all-down": unpromised,
+    "api-elsewhere": unpromised,
+    "api-all-slow": unpromised,
+    "api-load": unpromised,
+    "engine-kill": respawned,
+    "release": unpromised,
     "mixed-stop": prompted,  # keepalived is the holder here, and a native engine takes over
     "mixed-crash": silence,
 }
@@ -173,10 +254,59 @@ NATIVE: Mapping[str, Rule] = {
     "return": native_homecoming,
     "reload": undisturbed,
     "flap": taken_over,
+    "api-crash": served_elsewhere,
+    "api-stop": drained,
+    "api-hang": unfrozen,
+    "api-all-down": never_nobody,
+    "api-elsewhere": first_up,
+    "api-all-slow": slow_everywhere,
+    "api-load": nothing,
+    "engine-kill": undisturbed,
+    "release": handed_over,
     "mixed-stop": handed_over,
     "mixed-crash": silence,  # keepalived takes over
 }
 """What the native engine promises; in the mixed scenarios, where it is the holder."""
+
+
+def faulted(timing: Timing) -> Limits:
+    """A dead API server makes keepalived resign; the next one waits its Skew_Time."""
+    return Limits(timing.skew + ALLOWANCE, http=timing.skew + ALLOWANCE + SERVED)
+
+
+def faulted_late(timing: Timing) -> Limits:
+    """The same, once the health check knows of a hang."""
+    return Limits(timing.skew + ALLOWANCE, http=timing.hang + timing.skew + ALLOWANCE + SERVED)
+
+
+def resorted(timing: Timing) -> Limits:
+    """Nobody else is better, so the node that has given the VIP away waits for it as at a start."""
+    return Limits(2 * timing.master_down(timing.successor))
+
+
+def seldom(timing: Timing) -> Limits:
+    """At most one move, with what a move costs."""
+    return Limits(timing.skew + ALLOWANCE, no_holder=timing.skew + ALLOWANCE, moves=ONE_MOVE)
+
+
+def released(timing: Timing) -> Limits:
+    """The next one waits its Skew_Time."""
+    return Limits(timing.skew + NATIVE_ALLOWANCE)
+
+
+SUPERVISED: Mapping[str, Rule] = {
+    **RFC,
+    "api-crash": faulted,
+    "api-stop": faulted,
+    "api-hang": faulted_late,
+    "api-all-down": resorted,
+    "api-elsewhere": resorted,
+    "api-all-slow": seldom,
+    "api-load": nothing,
+    "engine-kill": silence,
+    "release": released,
+}
+"""What keepalived promises under the agent's supervision."""
 
 
 def settling_deadline(timing: Timing) -> float:

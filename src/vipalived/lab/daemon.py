@@ -9,11 +9,18 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from vipalived.lab.engines import Command
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """How to start a daemon: its words, and what it finds in its environment besides ours."""
+
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 class Daemon:
@@ -62,6 +69,14 @@ class Daemon:
         """Every process of it."""
         return {self._process.pid, *_descendants(self._process.pid)}
 
+    def children(self) -> list[int]:
+        """The processes that the first one started itself."""
+        return _children(self._process.pid)
+
+    def named(self, name: str) -> list[int]:
+        """The processes of this name."""
+        return [pid for pid in self.pids() if Path(f"/proc/{pid}/comm").read_text().strip() == name]
+
     def freeze(self) -> None:
         """SIGSTOP to every process of it."""
         self._signal(signal.SIGSTOP)
@@ -93,10 +108,21 @@ class Daemon:
                 os.kill(pid, number)
 
 
-def _descendants(pid: int) -> list[int]:
-    """The processes that this one started, and those that they started."""
+def end(pids: Sequence[int]) -> None:
+    """SIGKILL to all of them at once: stopped first, none sees another's end."""
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+def _children(pid: int) -> list[int]:
     try:
-        words = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
         return []
-    return [found for child in map(int, words) for found in (child, *_descendants(child))]
+
+
+def _descendants(pid: int) -> list[int]:
+    """The processes that this one started, and those that they started."""
+    return [found for child in _children(pid) for found in (child, *_descendants(child))]

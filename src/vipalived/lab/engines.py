@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -13,10 +14,17 @@ from pathlib import Path
 from typing import Protocol
 
 from vipalived.errors import MissingRequirement
-from vipalived.lab.bounds import NATIVE, RFC, Rule
+from vipalived.lab.bounds import NATIVE, RFC, SUPERVISED, Rule
+from vipalived.lab.daemon import Command, Daemon
 from vipalived.lab.sandbox import python
 from vipalived.render import keepalived as our_configuration
 from vipalived.settings import Settings
+from vipalived.settings.model import HealthCheck
+
+API_SERVER = "https://127.0.0.1:6443/readyz"
+_NO_FILES = dict.fromkeys(("ca_file", "certificate_file", "key_file", "token_file"), "")
+_AGENT = {"enabled": True, "log_format": "text", "log_level": "info"}
+"""The lab reads the log."""
 
 _SUPERUSERS_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 _CONTAINER_CAPABILITIES = (
@@ -24,14 +32,6 @@ _CONTAINER_CAPABILITIES = (
     "sys_chroot,mknod,audit_write,setfcap"
 )
 """What container runtimes leave to a container's root; the pod adds its own to these."""
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """How to start a daemon: its words, and what it finds in its environment besides ours."""
-
-    argv: Sequence[str]
-    env: Mapping[str, str] = field(default_factory=dict)
 
 
 class Engine(Protocol):
@@ -61,6 +61,12 @@ class Engine(Protocol):
     def reloaded(self, log: str) -> bool:
         """Whether a daemon that has said this since SIGHUP runs with its new configuration."""
 
+    def mortal(self, daemon: Daemon) -> Sequence[int]:
+        """The processes whose death is the engine's own, and that somebody starts again."""
+
+    def release(self, directory: Path) -> Sequence[str] | None:
+        """The words that take a node out; None where the engine has none. `directory` is as for `prepare`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Keepalived:
@@ -77,7 +83,7 @@ class Keepalived:
 
     def version(self) -> str:
         """As `keepalived --version` says it."""
-        path = self._path()
+        path = self.path()
         if path is None:
             hint = "install keepalived (`apt-get install keepalived`) or name one with `--keepalived PATH`"
             raise MissingRequirement(f"`{self.program}` is not an executable program", hint=hint)
@@ -85,7 +91,7 @@ class Keepalived:
         found = re.search(r"Keepalived v(\S+)", said.stderr + said.stdout)
         return found[1] if found else "unknown"
 
-    def _path(self) -> str | None:
+    def path(self) -> str | None:
         """Debian keeps keepalived where an ordinary user's PATH does not lead."""
         return shutil.which(self.program) or shutil.which(self.program, path=_SUPERUSERS_PATH)
 
@@ -99,7 +105,7 @@ class Keepalived:
             words += [option, str(directory / f"{name}.pid")]
         kept = ",".join(f"+{name}" for name in dict.fromkeys((*_CONTAINER_CAPABILITIES.split(","), *added)))
         return Command(
-            ["setpriv", f"--bounding-set=-all,{kept}", "--", self._path() or self.program, *words],
+            ["setpriv", f"--bounding-set=-all,{kept}", "--", self.path() or self.program, *words],
             {"TMPDIR": str(directory)},
         )
 
@@ -110,6 +116,34 @@ class Keepalived:
     def reloaded(self, log: str) -> bool:
         """keepalived says when it is done."""
         return "Reload complete" in log
+
+    def mortal(self, daemon: Daemon) -> Sequence[int]:
+        """The child that speaks VRRP; its parent starts another."""
+        return daemon.children()
+
+    def release(self, directory: Path) -> None:
+        """There is no such command."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepalivedCheck(Keepalived):
+    """keepalived with our configuration and its own check of the API server."""
+
+    name: str = "keepalived-check"
+
+    def version(self) -> str:
+        """As keepalived's; without the right to set groups it takes every check for a success."""
+        if os.geteuid() != 0:
+            hint = "run it as root, or leave out `keepalived-check`"
+            raise MissingRequirement("keepalived runs its check only where it may set groups", hint=hint)
+        return Keepalived.version(self)
+
+    def configuration(self, settings: Settings, node: str) -> str:
+        """With a `vrrp_script`."""
+        check = _check(settings).model_copy(update={"vrrp_script": True})
+        agent = settings.agent.model_copy(update={"enabled": False})
+        plain = {"health_check": check, "agent": agent, "engine": "keepalived"}
+        return Keepalived.configuration(self, settings.model_copy(update=plain), node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +172,7 @@ def _configuration_023(settings: Settings, node: str) -> Iterator[str]:
     yield f"vrrp_instance {instance.name} {{"
     yield f"  state {own.state}"
     yield f"  interface {own.interface}"
-    yield f"  virtual_router_id {instance.virtual_router_id}"
+    yield f"  virtual_router_id {settings.vrid}"
     yield f"  priority {own.priority}"
     yield f"  advert_int {instance.advert_int:g}"
     if instance.nopreempt:
@@ -160,6 +194,8 @@ class Native:
     name: str = "native"
     baseline: bool = False
     bounds: Mapping[str, Rule] = field(default_factory=lambda: NATIVE)
+    kind: str = "native"
+    """The value of `engine`."""
 
     def version(self) -> str:
         """Of this package."""
@@ -167,20 +203,73 @@ class Native:
 
     def prepare(self, node: str, settings: Settings, directory: Path) -> Command:
         """`vipalived agent` with the values in a file of its own."""
-        file = directory / "values.yaml"
-        values = settings.model_dump(by_alias=True, exclude={"global_"}, exclude_none=True)
-        values["engine"] = self.name
-        file.write_text(json.dumps(values, indent=1))
-        words = python("-m", "vipalived", "agent", "-f", str(file), "--node", node)
+        told = {"health_check": _check(settings), "agent": settings.agent.model_copy(update=_AGENT)}
+        values = settings.model_copy(update=told | {"engine": self.kind}).model_dump(
+            by_alias=True, exclude={"global_"}, exclude_none=True
+        )
+        # The agent watches the file: it must never be seen half-written.
+        new, file = directory / "values.new", directory / "values.yaml"
+        new.write_text(json.dumps(values, indent=1))
+        new.rename(file)
+        words = python("-m", "vipalived", "agent", "-f", str(file), "--node", node, *_run_dir(directory))
         return Command(["setpriv", "--bounding-set=-all,+net_admin,+net_raw", "--", *words])
 
     def ready(self, log: str) -> bool:
-        """The engine says which state it enters."""
-        return "INITIALIZE -> " in log
+        """The engine says which state it enters, and the health check what it thinks of the API server."""
+        return "INITIALIZE -> " in log and "-> healthy" in log
 
     def reloaded(self, log: str) -> bool:
         """The agent says so."""
         return "agent reloaded" in log
+
+    def mortal(self, daemon: Daemon) -> Sequence[int]:
+        """The engine process; the guard starts another."""
+        return daemon.children()
+
+    def release(self, directory: Path) -> Sequence[str]:
+        """`vipalived release`."""
+        return python("-m", "vipalived", "release", *_run_dir(directory))
+
+
+@dataclass(frozen=True, slots=True)
+class KeepalivedAgent(Native):
+    """keepalived under the agent's supervision."""
+
+    name: str = "keepalived-agent"
+    bounds: Mapping[str, Rule] = field(default_factory=lambda: SUPERVISED)
+    kind: str = "keepalived"
+    keepalived: Keepalived = field(default_factory=Keepalived)
+
+    def version(self) -> str:
+        """keepalived's own."""
+        return self.keepalived.version()
+
+    def prepare(self, node: str, settings: Settings, directory: Path) -> Command:
+        """As the native one, with the keepalived that is meant before all others."""
+        shelf = directory / "bin"
+        shelf.mkdir(exist_ok=True)
+        program = shelf / "keepalived"
+        program.unlink(missing_ok=True)
+        program.symlink_to(self.keepalived.path() or self.keepalived.program)
+        command = Native.prepare(self, node, settings, directory)
+        return Command(command.argv, {"PATH": f"{shelf}:{os.environ['PATH']}"})
+
+    def reloaded(self, log: str) -> bool:
+        """The agent says that it has taken the values over, and that keepalived does."""
+        return Native.reloaded(self, log) and "keepalived reads its changed configuration" in log
+
+    def mortal(self, daemon: Daemon) -> Sequence[int]:
+        """Both processes of keepalived; the agent starts others."""
+        return daemon.named("keepalived")
+
+
+def _check(settings: Settings) -> HealthCheck:
+    """The operator's health check, asking the lab's API server, which knows nothing of anybody's secrets."""
+    return settings.health_check.model_copy(update={"enabled": True, "url": API_SERVER, **_NO_FILES})
+
+
+def _run_dir(directory: Path) -> tuple[str, str]:
+    return "--run-dir", str(directory / "run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +304,14 @@ class Mixed:
         """As either engine says it."""
         return self.first.reloaded(log) or self.others.reloaded(log)
 
+    def mortal(self, daemon: Daemon) -> Sequence[int]:
+        """The mixed scenarios kill no engine."""
+        raise NotImplementedError
+
+    def release(self, directory: Path) -> None:
+        """The mixed scenarios release no node."""
+        raise NotImplementedError
+
 
 def _added_capabilities(settings: Settings) -> Iterable[str]:
     """The capabilities that the values add to the container's."""
@@ -222,14 +319,16 @@ def _added_capabilities(settings: Settings) -> Iterable[str]:
     return [str(name).lower().removeprefix("cap_") for name in capabilities.get("add") or ()]
 
 
-ENGINES = ("native", "keepalived", "keepalived-0.2.3")
+ENGINES = ("native", "keepalived-agent", "keepalived", "keepalived-check", "keepalived-0.2.3")
 
 
 def engine(name: str, keepalived: str = "keepalived") -> Engine:
-    """The engine that `--engine` calls by this name; `keepalived` is the program that two of them run."""
+    """The engine that `--engine` calls by this name; `keepalived` is the program that all but the native one run."""
     chosen: dict[str, Engine] = {
         "native": Native(),
+        "keepalived-agent": KeepalivedAgent(keepalived=Keepalived(keepalived)),
         "keepalived": Keepalived(keepalived),
+        "keepalived-check": KeepalivedCheck(keepalived),
         "keepalived-0.2.3": Keepalived023(keepalived),
     }
     return chosen[name]

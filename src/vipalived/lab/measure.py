@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 NANOSECONDS_PER_MILLISECOND = 1_000_000
+UNDER_WAY = 50 * NANOSECONDS_PER_MILLISECOND
+"""A request takes less; and as soon after an address has come the clients have been told by gratuitous ARP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,11 @@ class Datagram:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTPS request over a connection of its own: when it began and whether it succeeded."""
+    """One HTTPS request over a connection of its own: when it began, whether it succeeded, when it ended."""
 
     sent: int
     succeeded: bool
+    ended: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,29 @@ def request_stretch(requests: Iterable[Request], end: int) -> int:
         elif start is not None:
             best, start = max(best, request.sent - start), None
     return best if start is None else max(best, end - start)
+
+
+def recovery(requests: Iterable[Request], since: int, end: int) -> int:
+    """How long from `since` until clients are served: until the first answer, or the last gap's end if that is longer.
+
+    Only requests that begin from then on count; all the time until `end` where none of them succeeds.
+    """
+    later = [request for request in requests if request.sent >= since]
+    first = min((request.ended for request in later if request.succeeded), default=end) - since
+    return max(first, request_stretch(later, end))
+
+
+def cut(requests: Iterable[Request], moves: Sequence[int]) -> list[Request]:
+    """The requests that failed because they were under way when the address came to another node.
+
+    An address takes no connection along when it moves: the new holder resets it, or the old one's answer has no
+    way back. No engine can help that.
+    """
+    return [
+        request
+        for request in requests
+        if not request.succeeded and any(abs(request.sent - move) <= UNDER_WAY for move in moves)
+    ]
 
 
 def holder_times(holders: Iterable[str], sightings: Iterable[Sighting], window: Stretch) -> tuple[int, int]:

@@ -66,11 +66,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """The blackouts of one scenario and engine as dots on a logarithmic scale, with the bound."""
+    """The figures of one scenario and engine as dots on a logarithmic scale, with the bound if there is one."""
 
     row: Summary
     dots: Sequence[Mark]
-    bound: float
+    bound: float | None
 
 
 def logarithmic(value: float) -> float:
@@ -81,17 +81,17 @@ def logarithmic(value: float) -> float:
 
 def strip(row: Summary, trials: Iterable[Trial]) -> Strip:
     """The dots of one row, spread a little so that equal ones are seen."""
-    counted = [trial for trial in trials if trial.counts and trial.blackout_ms is not None]
+    counted = [trial for trial in trials if trial.counts and trial.figure_ms is not None]
     dots = [
         Mark(
-            x=logarithmic(trial.blackout_ms or 0.0),
-            label=f"trial {trial.trial}: {trial.blackout_ms} ms",
+            x=logarithmic(trial.figure_ms or 0.0),
+            label=f"trial {trial.trial}: {trial.figure_ms} ms".replace("inf ms", "never"),
             y=_ROW * ((index * 0.618) % 1 - 0.5) * 0.6,
             bad=trial.missed is not None,
         )
         for index, trial in enumerate(counted)
     ]
-    return Strip(row, dots, logarithmic(row.bound_ms))
+    return Strip(row, dots, None if row.bound_ms is None else logarithmic(row.bound_ms))
 
 
 def timeline(trial: Trial, nodes: Sequence[str]) -> Timeline | None:
@@ -179,7 +179,7 @@ def group(scenario: str, pictures: Sequence[Timeline]) -> Group:
     if len(pictures) <= _MANY:
         return Group(scenario, says, pictures, ())
     worst: dict[str, Timeline] = {}
-    for picture in sorted(pictures, key=lambda it: (it.trial.counts, it.trial.blackout_ms or 0.0)):
+    for picture in sorted(pictures, key=lambda it: (it.trial.counts, it.trial.figure_ms or 0.0)):
         worst[picture.trial.engine] = picture
     return Group(scenario, says, [picture for picture in pictures if picture in worst.values()], pictures)
 

@@ -20,6 +20,7 @@ from ipaddress import (
 )
 from itertools import chain, count, islice
 
+from vipalived.interfaces import AUTO
 from vipalived.lab.bounds import Timing
 from vipalived.settings import Settings
 
@@ -32,6 +33,7 @@ BASE_LAYER = {"keepalived": {"vrrpInstance": {"virtualIpAddress": "198.18.0.100/
 
 DEFAULT_NODES = 3
 CLIENT = "client"
+_INTERFACE = "eth0"
 _DEFAULT_NETWORKS: Mapping[int, Network] = {4: ip_network("198.18.0.0/24"), 6: ip_network("2001:db8::/64")}
 _WIDEST_SUBNET: Mapping[int, int] = {4: 24, 6: 64}
 _CLIENT_OFFSET = 250
@@ -66,6 +68,22 @@ def node_names(settings: Settings, number: int | None) -> tuple[str, ...]:
     return tuple(islice(chain(named, unnamed), number or max(DEFAULT_NODES, len(named))))
 
 
+def with_interfaces(settings: Settings) -> Settings:
+    """The settings with a name in place of `auto`: the lab's nodes have one interface beside those that are tracked."""
+    instance = settings.keepalived.vrrp_instance
+
+    def named(interface: str | None) -> str | None:
+        return _INTERFACE if interface == AUTO else interface
+
+    instance = instance.model_copy(update={"interface": named(instance.interface)})
+    nodes = {
+        name: override.model_copy(update={"interface": named(override.interface)})
+        for name, override in settings.nodes.items()
+    }
+    keepalived = settings.keepalived.model_copy(update={"vrrp_instance": instance})
+    return settings.model_copy(update={"keepalived": keepalived, "nodes": nodes})
+
+
 def timing(settings: Settings, names: Sequence[str]) -> Timing:
     """What the bounds need to know about the nodes of these names."""
     nodes = [settings.node(name) for name in names]
@@ -75,6 +93,9 @@ def timing(settings: Settings, names: Sequence[str]) -> Timing:
         priorities=tuple(node.priority for node in nodes),
         nopreempt=all(node.nopreempt for node in nodes) or len({node.priority for node in nodes}) == 1,
         garp_delay=float(settings.keepalived.garp.master_delay),
+        check_interval=float(settings.health_check.interval),
+        check_timeout=float(settings.health_check.timeout),
+        check_fall=settings.health_check.fall,
     )
 
 
@@ -95,7 +116,7 @@ def plan(settings: Settings, number: int | None = None) -> Plan:
         nodes=tuple(
             _host(settings, name, index, tuple(addresses[name])) for index, name in enumerate(names, start=1)
         ),
-        client=Host(CLIENT, "eth0", "02:00:00:00:ff:fa", tuple(addresses[CLIENT])),
+        client=Host(CLIENT, _INTERFACE, "02:00:00:00:ff:fa", tuple(addresses[CLIENT])),
         vip=next(vip.ip for vip in vips if not vip.is_link_local),
         vips=vips,
         routes=tuple(_routes(vips, networks)),

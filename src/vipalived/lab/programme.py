@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from vipalived.errors import InvalidSettings, Problem
 from vipalived.lab.bounds import Limits, Timing
 from vipalived.lab.engines import Engine, Keepalived, Mixed, Native, engine
-from vipalived.lab.plan import BASE_LAYER, Plan, node_names, plan, timing
+from vipalived.lab.plan import BASE_LAYER, Plan, node_names, plan, timing, with_interfaces
 from vipalived.lab.pressure import Quota
 from vipalived.lab.scenarios import SCENARIOS
 from vipalived.settings import Settings, load
@@ -64,11 +65,16 @@ class Order:
 
     def settings(self) -> Settings:
         """The values with the lab's own VIP below them; raises InvalidSettings."""
-        return load([BASE_LAYER, self.layer]).settings
+        return with_interfaces(load([BASE_LAYER, self.layer]).settings)
 
     def programme(self) -> tuple[Case, ...]:
         """Every trial in its turn: engines take turns, so that noise hits all alike; raises InvalidSettings."""
         casts = {scenario: list(self._casts(scenario)) for scenario in self.scenarios}
+        if not any(casts.values()):
+            asked = ", ".join(f"`{name}`" for name in self.engines)
+            hint = "add `--engine native` or `--engine keepalived-agent`"
+            problem = Problem("", f"`release` needs an engine that takes commands, found {asked}", hint)
+            raise InvalidSettings((problem,))
         return tuple(
             self._case(number, scenario, chosen, settings)
             for number in range(1, self.repeat + 1)
@@ -82,7 +88,9 @@ class Order:
             return
         settings = self.settings()
         for name in self.engines:
-            yield engine(name, self.keepalived), settings
+            chosen = engine(name, self.keepalived)
+            if not SCENARIOS[scenario].agent or chosen.release(Path()) is not None:
+                yield chosen, settings
 
     def _mixed(self) -> Iterator[tuple[Engine, Settings]]:
         """Both engines, each in turn the first node's and so the holder, in every form of VRRP."""

@@ -13,10 +13,14 @@ from typing import Any
 class Trial:
     """One scenario, once, with one engine. Times are milliseconds, counted from the fault.
 
+    Where the scenario is judged by `https`, the figure is how long clients got no answer to HTTPS requests after the
+    lab's last act; otherwise it is the longest stretch without an answer to datagrams.
     `error` says why a trial ended without figures, `void` why its figures count for nothing.
     `one_holder_ms` is how long after the lab's last act one node held the VIP for good. A bound that is
     None is a promise that the engine does not make. `moves` counts how often the VIP came to a node or
-    left one; where it `stays`, it must not.
+    left one: a move is two of them.
+    `http_cut` counts the requests that failed because they were under way when the VIP moved, `http_failed` all
+    others without an answer.
     `answered_by` holds (node or None, start, end), `marks` (moment, what the lab did then),
     `stalls` (start, length) of the client's own pauses.
     """
@@ -24,10 +28,14 @@ class Trial:
     engine: str
     scenario: str
     trial: int
-    bound_ms: float
+    bound_ms: float | None
     two_holders_bound_ms: float | None = None
     one_holder_bound_ms: float | None = None
-    stays: bool = False
+    no_holder_bound_ms: float | None = None
+    http_bound_ms: float | None = None
+    http_failed_bound: int | None = None
+    moves_bound: int | None = None
+    https: bool = False
     holder: str | None = None
     successor: str | None = None
     blackout_ms: float | None = None
@@ -38,8 +46,10 @@ class Trial:
     no_holder_ms: float | None = None
     one_holder_ms: float | None = None
     http_failed: int | None = None
+    http_cut: int | None = None
     http_sent: int | None = None
     http_blackout_ms: float | None = None
+    http_recovery_ms: float | None = None
     window_ms: tuple[float, float] | None = None
     answered_by: Sequence[tuple[str | None, float, float]] = ()
     marks: Sequence[tuple[float, str]] = ()
@@ -48,6 +58,18 @@ class Trial:
     moves: int = 0
     void: str | None = None
     error: str | None = None
+
+    @property
+    def figure_ms(self) -> float | None:
+        """What the trial is about; infinite where clients were never served again while the lab waited."""
+        if self.https and not self.recovered:
+            return math.inf
+        return self.http_recovery_ms if self.https else self.blackout_ms
+
+    @property
+    def figure_bound_ms(self) -> float | None:
+        """The bound of that."""
+        return self.http_bound_ms if self.https else self.bound_ms
 
     @property
     def counts(self) -> bool:
@@ -61,16 +83,22 @@ class Trial:
             return self.error
         if self.void is not None or self.blackout_ms is None:
             return None
-        if not self.recovered:
+        if not self.recovered and self.figure_bound_ms is not None:
+            if self.https:
+                return "HTTPS was never answered again"
             return f"not recovered after {self.blackout_ms:.0f} ms without an answer"
         for measured, limit, what in (
-            (self.blackout_ms, self.bound_ms, "without an answer"),
-            (self.two_holders_ms, self.two_holders_bound_ms, "with two holders"),
-            (self.one_holder_ms, self.one_holder_bound_ms, "until one holder was left"),
+            (self.blackout_ms, self.bound_ms, "ms without an answer"),
+            (self.http_recovery_ms, self.http_bound_ms, "ms without an answer over HTTPS"),
+            (self.two_holders_ms, self.two_holders_bound_ms, "ms with two holders"),
+            (self.one_holder_ms, self.one_holder_bound_ms, "ms until one holder was left"),
+            (self.no_holder_ms, self.no_holder_bound_ms, "ms without a holder"),
+            (self.http_failed, self.http_failed_bound, "failed HTTPS requests"),
+            (self.moves, self.moves_bound, "times the VIP came or went"),
         ):
             if measured is not None and limit is not None and measured > limit:
-                return f"{measured:.0f} ms {what}, bound {limit:.0f} ms"
-        return "the VIP moved, which nothing asked for" if self.stays and self.moves else None
+                return f"{measured:.0f} {what}, bound {limit:.0f}"
+        return None
 
     def as_json(self) -> dict[str, Any]:
         """The trial in the shape of the report; `from` and `to` are the holders before and after."""
@@ -81,9 +109,10 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The blackouts of one scenario and engine; figures are None where no trial counts.
+    """The figures of one scenario and engine; they are None where no trial counts, the bound where none is promised.
 
-    `lossless` counts the trials in which not one datagram was lost.
+    `https` says whether they are about HTTPS requests, or datagrams. Where they were so long that it counts as
+    never, they are None and `never` counts the trials. `lossless` counts those in which not one datagram was lost.
     """
 
     engine: str
@@ -92,10 +121,25 @@ class Summary:
     median_ms: float | None
     p99_ms: float | None
     max_ms: float | None
-    bound_ms: float
+    bound_ms: float | None
+    https: bool = False
     lossless: int = 0
+    never: int = 0
     missed: int = 0
     void: int = 0
+
+    @property
+    def bound(self) -> str:
+        """The bound, for a table."""
+        return "-" if self.bound_ms is None else f"{self.bound_ms:.0f}"
+
+    def says(self, figure: float | None) -> str:
+        """One of the figures, for a table."""
+        return f"{figure:.1f}" if figure is not None else "never" if self.never else "-"
+
+    def beyond(self, figure: float | None) -> bool:
+        """Whether one of the figures is more than is promised."""
+        return figure is not None and self.bound_ms is not None and figure > self.bound_ms
 
 
 @dataclass(slots=True)
@@ -137,16 +181,25 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 def summarise(trials: Sequence[Trial]) -> Summary:
     """The row for trials of one scenario and engine."""
-    blackouts = [trial.blackout_ms for trial in trials if trial.counts and trial.blackout_ms is not None]
+    counted = [trial for trial in trials if trial.counts]
+    figures = [trial.figure_ms for trial in counted if trial.figure_ms is not None]
+    bounds = [trial.figure_bound_ms for trial in trials if trial.figure_bound_ms is not None]
     return Summary(
         engine=trials[0].engine,
         scenario=trials[0].scenario,
-        trials=len(blackouts),
-        median_ms=round(statistics.median(blackouts), 1) if blackouts else None,
-        p99_ms=percentile(blackouts, 99) if blackouts else None,
-        max_ms=max(blackouts) if blackouts else None,
-        bound_ms=max(trial.bound_ms for trial in trials),
-        lossless=sum(1 for blackout in blackouts if blackout == 0),
+        trials=len(figures),
+        median_ms=_finite(statistics.median(figures)) if figures else None,
+        p99_ms=_finite(percentile(figures, 99)) if figures else None,
+        max_ms=_finite(max(figures)) if figures else None,
+        bound_ms=max(bounds, default=None),
+        https=trials[0].https,
+        never=sum(1 for figure in figures if math.isinf(figure)),
+        lossless=sum(1 for trial in counted if trial.blackout_ms == 0),
         missed=sum(1 for trial in trials if trial.missed),
         void=sum(1 for trial in trials if trial.void is not None),
     )
+
+
+def _finite(value: float) -> float | None:
+    """JSON knows no infinity."""
+    return None if math.isinf(value) else round(value, 1)

@@ -18,6 +18,7 @@ from vipalived.lab.plan import Plan, plan
 from vipalived.lab.programme import Case, Order
 from vipalived.lab.results import Report, Trial
 from vipalived.lab.sandbox import python
+from vipalived.lab.servers import api_servers
 from vipalived.lab.stage import PORT
 from vipalived.lab.trial import FAILURE, Theatre
 from vipalived.lab.watch import HolderWatch
@@ -133,27 +134,24 @@ def _build(cast: Plan, number: int, order: Order, interrupted: Callable[[], bool
     except NetlinkError as error:
         hint = "the kernel must have `veth` and `bridge`: `modprobe veth bridge` as root loads them"
         raise MissingRequirement(f"cannot build the lab's network: {error.args[-1]}", hint=hint) from error
-    authority = _serve(world, world.place)
+    certificate, authority = world.place / "server.pem", world.place / "ca.pem"
+    _certify(cast.vip, certificate, authority)
+    _respond(world)
+    servers = api_servers(world, PORT, certificate)
     watch = HolderWatch(cast.vip, world.namespaces())
-    return Theatre(world, watch, authority, order.quota, interrupted)
+    return Theatre(world, watch, authority, servers, order.quota, interrupted)
 
 
-def _serve(world: World, directory: Path) -> Path:
-    """Starts the responder and the HTTPS server of each node; returns the authority's certificate."""
-    certificate, authority = directory / "server.pem", directory / "ca.pem"
-    _certify(world.plan.vip, certificate, authority)
+def _respond(world: World) -> None:
+    """Starts the responder of each node, which stands for the node itself: it lives as long as the world."""
     family = str(world.plan.vip.version)
-    servers = []
+    responders = []
     for host in world.plan.nodes:
-        for words in (
-            ("vipalived.lab.responder", family, str(PORT), host.name),
-            ("vipalived.lab.apiserver", family, str(PORT), str(certificate)),
-        ):
-            command = [*world.enter(host.name), *python("-m", *words)]
-            servers.append(subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True))
-    for server in servers:
-        server.stdout.readline()  # type: ignore[union-attr]  # it is a pipe; the line says that it listens
-    return authority
+        words = ("vipalived.lab.responder", family, str(PORT), host.name)
+        command = [*world.enter(host.name), *python("-m", *words)]
+        responders.append(subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True))
+    for responder in responders:
+        responder.stdout.readline()  # type: ignore[union-attr]  # it is a pipe; the line says that it listens
 
 
 def _certify(vip: IPv4Address | IPv6Address, certificate: Path, authority: Path) -> None:

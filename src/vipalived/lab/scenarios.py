@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from vipalived.lab.apiserver import STOPPING
 from vipalived.lab.bounds import PAUSE
 from vipalived.lab.stage import Stage
 
@@ -19,6 +20,12 @@ _FLAP = 0.2
 _CONTROL = 5.0
 _FORERUN = 500_000_000
 _LONGER = 0.5
+SLOW = 30.0
+_ALL_DOWN = 10.0
+_APART = 1.0
+_SILENT = 5
+_SETTLED = 5.0
+"""Whoever would give way to a node that is well has done so by then."""
 
 
 def control(stage: Stage) -> None:
@@ -124,6 +131,95 @@ def load(stage: Stage) -> None:
     stage.recover()
 
 
+def api_crash(stage: Stage) -> None:
+    """The API server of the holder gets SIGKILL; the node and its daemon live on."""
+    stage.mark(f"kill the API server of {stage.holder}")
+    stage.servers[stage.holder].kill()
+    stage.served()
+    stage.recover(stage.holder)
+
+
+def api_stop(stage: Stage) -> None:
+    """The API server of the holder stops as planned: it is unready at once, and its port closes two seconds later."""
+    stage.mark(f"stop the API server of {stage.holder}")
+    stage.servers[stage.holder].order("stop")
+    stage.pause(STOPPING)
+    stage.served()
+    stage.recover(stage.holder)
+
+
+def api_hang(stage: Stage) -> None:
+    """The API server of the holder stands still: the kernel accepts connections, and nobody answers."""
+    stage.mark(f"freeze the API server of {stage.holder}")
+    stage.servers[stage.holder].freeze()
+    stage.served()
+    stage.recover(stage.holder)
+
+
+def _all_down(stage: Stage) -> None:
+    stage.mark("kill every API server")
+    for server in stage.servers.values():
+        server.kill()
+    stage.pause(_ALL_DOWN)
+
+
+def _first_up(stage: Stage, node: str) -> None:
+    stage.servers[node].start()
+    stage.mark(f"the API server of {node} answers")
+    stage.served()
+    stage.recover()
+
+
+def api_all_down(stage: Stage) -> None:
+    """Every API server dies; then the one of the node that holds the VIP comes back."""
+    _all_down(stage)
+    _first_up(stage, next(iter(stage.watch.holders()), stage.holder))
+
+
+def api_elsewhere(stage: Stage) -> None:
+    """Every API server dies; then one comes back on a node that does not hold the VIP."""
+    _all_down(stage)
+    holders = stage.watch.holders() or {stage.holder}
+    _first_up(stage, next(node for node in stage.nodes if node not in holders))
+
+
+def api_all_slow(stage: Stage) -> None:
+    """etcd stalls: within two seconds every API server is unready, by an error or by silence, for thirty."""
+    orders = ("unready", f"slow {_SILENT}")
+    for index, node in enumerate(stage.nodes):
+        stage.mark(f"{node}: {orders[index % 2]}")
+        stage.servers[node].order(orders[index % 2])
+        stage.pause(_APART if index + 1 < len(stage.nodes) else SLOW)
+    for node in stage.nodes:
+        stage.mark(f"{node}: ok")
+        stage.servers[node].order("ok")
+        stage.pause(_APART)
+    stage.pause(_SETTLED)
+    stage.recover()
+
+
+def api_load(stage: Stage) -> None:
+    """As `load`, and every API server answers after 0.9 s."""
+    for server in stage.servers.values():
+        server.order("slow 0.9")
+    load(stage)
+
+
+def engine_kill(stage: Stage) -> None:
+    """SIGKILL to the holder's engine; what watches over it starts another."""
+    stage.mark(f"kill the engine of {stage.holder}")
+    stage.kill_engine(stage.holder)
+    stage.pause(2 * stage.timing.advertisement_interval)
+    stage.recover()
+
+
+def release(stage: Stage) -> None:
+    """The operator takes the holder out."""
+    stage.mark(f"release {stage.holder}")
+    stage.release(stage.holder)
+    stage.recover(stage.holder)
+
+
 def together(stage: Stage) -> None:
     """Most scenarios begin with nodes that start at the same time."""
     for node in stage.nodes:
@@ -171,6 +267,10 @@ class Scenario:
     says: str
     start: Callable[[Stage], None] = together
     before: Callable[[Stage], None] = as_settled
+    https: bool = False
+    """HTTPS is what counts: the API server, and not the VIP alone, is away."""
+    agent: bool = False
+    """It needs an engine that takes commands."""
     mixed: bool = False
     """Two engines in one cluster, in every form of VRRP."""
 
@@ -188,6 +288,15 @@ SCENARIOS: Mapping[str, Scenario] = {
     "flap": Scenario(flap, "the holder's link goes down and up ten times"),
     "pause-all": Scenario(pause_all, "every daemon stands still for 0.1 s"),
     "load": Scenario(load, "every core is busy for a minute, and the daemons have 0.1 of one"),
+    "api-crash": Scenario(api_crash, "the holder's API server is killed", https=True),
+    "api-stop": Scenario(api_stop, "the holder's API server stops as planned", https=True),
+    "api-hang": Scenario(api_hang, "the holder's API server stands still", https=True),
+    "api-all-down": Scenario(api_all_down, "every API server dies, the holder's comes back", https=True),
+    "api-elsewhere": Scenario(api_elsewhere, "every API server dies, another one comes back", https=True),
+    "api-all-slow": Scenario(api_all_slow, "every API server is unready for 30 s, 1 s apart"),
+    "api-load": Scenario(api_load, "as `load`, with API servers that answer after 0.9 s"),
+    "engine-kill": Scenario(engine_kill, "SIGKILL to the holder's engine, which is started again"),
+    "release": Scenario(release, "the operator takes the holder out", agent=True),
     "mixed-stop": Scenario(
         stop, "SIGTERM to the holder, whose engine is not the others'", start=first_alone, mixed=True
     ),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from vipalived.errors import VipalivedError
-from vipalived.lab.bounds import Timing, recovery_deadline, settling_deadline
-from vipalived.lab.daemon import Daemon
+from vipalived.lab.bounds import Limits, Timing, recovery_deadline, settling_deadline
+from vipalived.lab.daemon import Daemon, end
 from vipalived.lab.engines import Engine
+from vipalived.lab.kubectl import read
 from vipalived.lab.pressure import Quota, busy
 from vipalived.lab.probe import Record
 from vipalived.lab.sandbox import python
+from vipalived.lab.servers import ApiServer
 from vipalived.lab.watch import HolderWatch
 from vipalived.lab.world import World
 from vipalived.settings import Settings
@@ -22,6 +24,8 @@ from vipalived.settings import Settings
 SECOND = 1_000_000_000
 STEADY = SECOND // 2
 """How long one holder must have been answered for before a trial begins."""
+UNPROMISED = 15.0
+"""Seconds without an answer after which an engine that promises nothing is not waited for any longer."""
 AFTERWARDS = SECOND
 """How long it must be so after the fault before a trial ends."""
 _IN_FLIGHT = SECOND // 20
@@ -43,15 +47,17 @@ class Stage:
         self,
         world: World,
         watch: HolderWatch,
+        servers: Mapping[str, ApiServer],
         engine: Engine,
         settings: Settings,
         timing: Timing,
+        limits: Limits,
         directory: Path,
         quota: Quota,
         interrupted: Callable[[], bool],
     ) -> None:
-        self.world, self.watch, self.engine = world, watch, engine
-        self.settings, self.timing, self.directory = settings, timing, directory
+        self.world, self.watch, self.servers, self.engine = world, watch, servers, engine
+        self.settings, self.timing, self.limits, self.directory = settings, timing, limits, directory
         self.quota, self.interrupted = quota, interrupted
         self.nodes = tuple(host.name for host in world.plan.nodes)
         self.daemons: dict[str, Daemon] = {}
@@ -60,6 +66,7 @@ class Stage:
         self.holder = ""
         self.recovered = True
         self._stopping: set[str] = set()
+        self._helpers: list[subprocess.Popen[bytes]] = []
         self._clients: list[subprocess.Popen[bytes]] = []
         self.record = Record(directory / "datagrams", self.nodes, create=True)
         self.requests = directory / "requests"
@@ -88,6 +95,17 @@ class Stage:
     def kill(self, node: str) -> None:
         """SIGKILL to all that the node's daemon consists of."""
         self.daemons.pop(node).kill()
+
+    def kill_engine(self, node: str) -> None:
+        """SIGKILL to what is only a part of the node's daemon, which starts it again."""
+        end(self.engine.mortal(self.daemons[node]))
+
+    def release(self, node: str) -> None:
+        """The operator gives the node's VIP away, and does not wait for it."""
+        words = self.engine.release(self._place(node))
+        if words is None:
+            raise TrialFailed(f"the engine {self.engine.name} has no command to release a node")
+        self._helpers.append(subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
 
     def reload(self, node: str) -> None:
         """The node's daemon reads values that differ a little from those before; waits until it runs with them."""
@@ -132,7 +150,25 @@ class Stage:
         """
         if self.recovered:
             deadline = recovery_deadline(self.timing)
+            if self.limits.blackout is None:
+                deadline = min(UNPROMISED, deadline)
             self.recovered = self._until(lambda: self._steady(steady, victim, alone=alone), deadline)
+
+    def served(self) -> None:
+        """Waits until every HTTPS request has been answered for AFTERWARDS since the last mark."""
+        if self.recovered:
+            self.recovered = self._until(self._serves, self._patience())
+
+    def _patience(self) -> float:
+        """Seconds after which an engine that promises nothing is believed to do nothing."""
+        return recovery_deadline(self.timing) if self.limits.http else UNPROMISED
+
+    def _serves(self) -> bool:
+        now = time.monotonic_ns()
+        if now - self.marks[-1][0] < AFTERWARDS + _IN_FLIGHT:
+            return False
+        requests = read(self.requests, now - AFTERWARDS, now)
+        return bool(requests) and all(request.succeeded for request in requests)
 
     # what the lab does around them
 
@@ -191,12 +227,12 @@ class Stage:
         return self.directory / f"node-{self.nodes.index(node)}"
 
     @contextmanager
-    def asking(self, authority: Path) -> Iterator[None]:
+    def asking(self, authority: Path, period: float) -> Iterator[None]:
         """The client at work: datagrams and HTTPS requests."""
         enter = self.world.enter(self.world.plan.client.name)
         target = [str(self.world.plan.vip), str(PORT)]
         datagrams = ["vipalived.lab.probe", *target, str(self.directory / "datagrams"), *self.nodes]
-        requests = ["vipalived.lab.kubectl", *target, str(authority), str(self.requests)]
+        requests = ["vipalived.lab.kubectl", *target, str(authority), str(self.requests), str(period)]
         self.requests.touch()
         for words in (datagrams, requests):
             self._clients.append(subprocess.Popen([*enter, *python("-m", *words)], start_new_session=True))
@@ -211,9 +247,13 @@ class Stage:
 
     def clear(self) -> None:
         """Ends every daemon and cleans up after it; the next trial starts from nothing."""
+        for helper in self._helpers:
+            _end(helper)
         for daemon in self.daemons.values():
             daemon.kill()
         self.daemons.clear()
+        for server in self.servers.values():
+            server.heal()
         self.world.clean()
 
     def _until(self, condition: Callable[[], bool], seconds: float) -> bool:

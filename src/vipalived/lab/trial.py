@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from vipalived.lab.bounds import Limits
-from vipalived.lab.kubectl import read
+from vipalived.lab.kubectl import PERIOD, QUICK, read
 from vipalived.lab.measure import (
     Stretch,
+    cut,
     disputed,
     gaps,
     holder_times,
     longest,
     milliseconds,
+    recovery,
     request_stretch,
     runs,
     stalls,
@@ -24,6 +25,7 @@ from vipalived.lab.pressure import Quota
 from vipalived.lab.programme import Case
 from vipalived.lab.results import Trial
 from vipalived.lab.scenarios import SCENARIOS, Scenario
+from vipalived.lab.servers import ApiServer
 from vipalived.lab.stage import Stage, TrialFailed
 from vipalived.lab.watch import HolderWatch
 from vipalived.lab.world import ROOT, World
@@ -44,10 +46,11 @@ class Theatre:
         world: World,
         watch: HolderWatch,
         authority: Path,
+        servers: Mapping[str, ApiServer],
         quota: Quota,
         interrupted: Callable[[], bool],
     ) -> None:
-        self.world, self.watch, self.authority = world, watch, authority
+        self.world, self.watch, self.authority, self.servers = world, watch, authority, servers
         self.quota, self.interrupted = quota, interrupted
 
     def play(self, case: Case) -> tuple[Trial, dict[str, str]]:
@@ -60,9 +63,11 @@ class Theatre:
         stage = Stage(
             self.world,
             self.watch,
+            self.servers,
             case.engine,
             case.settings,
             case.timing,
+            case.limits,
             directory,
             self.quota,
             self.interrupted,
@@ -80,11 +85,12 @@ class Theatre:
 
     def _attempt(self, stage: Stage, case: Case) -> Trial:
         try:
-            with stage.asking(self.authority):
-                self._perform(stage, SCENARIOS[case.scenario], case.number)
+            scenario = SCENARIOS[case.scenario]
+            with stage.asking(self.authority, QUICK if scenario.https else PERIOD):
+                self._perform(stage, scenario, case.number)
         except TrialFailed as failure:
-            limit = _milliseconds(case.limits.blackout)
-            return Trial(case.engine.name, case.scenario, case.number, limit, error=failure.message)
+            name = case.engine.name
+            return Trial(name, case.scenario, case.number, **_bounds(case), error=failure.message)
         return evaluate(stage, case)
 
     @staticmethod
@@ -106,18 +112,22 @@ class Theatre:
         return "\n".join([self.world.describe(), *logs])
 
 
-def _milliseconds(seconds: float) -> float:
-    return round(1000 * seconds, 1)
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(1000 * seconds, 1)
 
 
-def _bounds(limits: Limits) -> dict[str, Any]:
+def _bounds(case: Case) -> dict[str, Any]:
     """The limits as a trial carries them."""
-    two, one = limits.two_holders, limits.one_holder
+    limits = case.limits
     return {
         "bound_ms": _milliseconds(limits.blackout),
-        "two_holders_bound_ms": None if two is None else _milliseconds(two),
-        "one_holder_bound_ms": None if one is None else _milliseconds(one),
-        "stays": limits.stays,
+        "two_holders_bound_ms": _milliseconds(limits.two_holders),
+        "one_holder_bound_ms": _milliseconds(limits.one_holder),
+        "no_holder_bound_ms": _milliseconds(limits.no_holder),
+        "http_bound_ms": _milliseconds(limits.http),
+        "http_failed_bound": limits.http_failed,
+        "moves_bound": limits.moves,
+        "https": SCENARIOS[case.scenario].https,
     }
 
 
@@ -133,6 +143,7 @@ def evaluate(stage: Stage, case: Case) -> Trial:
     sightings = [one for one in stage.watch.sightings() if window.start <= one.at < window.end]
     nobody, several = holder_times(stage.watch.holders(window.start), sightings, window)
     last_act = max(moment for moment, _ in stage.marks)
+    unlucky = cut(requests, [sighting.at for sighting in sightings if sighting.present])
     last = next((run.node for run in reversed(answered) if run.node is not None), None)
 
     def after_fault(moment: int) -> float:
@@ -142,7 +153,7 @@ def evaluate(stage: Stage, case: Case) -> Trial:
         engine=case.engine.name,
         scenario=case.scenario,
         trial=case.number,
-        **_bounds(case.limits),
+        **_bounds(case),
         holder=stage.holder,
         successor=last,
         blackout_ms=milliseconds(longest(found)),
@@ -152,9 +163,11 @@ def evaluate(stage: Stage, case: Case) -> Trial:
         two_holders_ms=milliseconds(several),
         no_holder_ms=milliseconds(nobody),
         one_holder_ms=milliseconds(max([0, *(one.at - last_act for one in sightings)])),
-        http_failed=sum(1 for request in requests if not request.succeeded),
+        http_failed=sum(1 for request in requests if not request.succeeded) - len(unlucky),
+        http_cut=len(unlucky),
         http_sent=len(requests),
         http_blackout_ms=milliseconds(request_stretch(requests, window.end)),
+        http_recovery_ms=milliseconds(recovery(requests, last_act, window.end)),
         window_ms=(after_fault(window.start), after_fault(window.end)),
         answered_by=[(run.node, after_fault(run.start), after_fault(run.end)) for run in answered],
         marks=[(after_fault(moment), text) for moment, text in stage.marks],

@@ -41,7 +41,8 @@ class HolderWatch:
         )
         for _ in namespaces:  # one line from each says that it is watched
             self._process.stdout.readline()  # type: ignore[union-attr]  # it is a pipe
-        threading.Thread(target=self._read, name="holder-watch", daemon=True).start()
+        self._reader = threading.Thread(target=self._read, name="holder-watch", daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         holders: set[str] = set()
@@ -54,6 +55,12 @@ class HolderWatch:
             (holders.add if present else holders.discard)(sighting.node)
             with self._lock:
                 self._sightings.append(sighting)
+
+    def end(self) -> None:
+        """Watches no longer; what it has seen stays."""
+        self._process.kill()
+        self._reader.join()
+        self._process.communicate()
 
     @property
     def alive(self) -> bool:

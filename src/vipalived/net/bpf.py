@@ -13,11 +13,14 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
+from vipalived.vrrp.frames import ETHERTYPE_IPV4, ETHERTYPE_IPV6
+from vipalived.vrrp.packet import PROTOCOL, PROTOCOL_AH
+
 Instruction = tuple[int, int, int, int]
 """Operation, how many to skip when true, when false, operand."""
 
 _SO_ATTACH_FILTER: Final = 26
-_LOAD_WORD, _LOAD_BYTE, _LOAD_BYTE_INDEXED = 0x20, 0x30, 0x50
+_LOAD_WORD, _LOAD_HALF, _LOAD_BYTE, _LOAD_BYTE_INDEXED = 0x20, 0x28, 0x30, 0x50
 _INDEX_IPV4_HEADER = 0xB1
 _EQUAL, _ANY_BIT, _RETURN = 0x15, 0x45, 0x06
 _ACCEPT: Instruction = (_RETURN, 0, 0, 0xFFFF)
@@ -25,6 +28,9 @@ _REJECT: Instruction = (_RETURN, 0, 0, 0)
 
 _VRID = 1
 _AH_BYTES = 24
+_ETHERTYPE = 12
+_VLAN_TAG_PRESENT = 0xFFFFF000 + 48  # SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT, linux/filter.h
+_IPV4_PROTOCOL = 14 + 9
 _ARP_SENDER = 14 + 14
 _NEXT_HEADER, _ICMPV6 = 14 + 6, 58
 _ICMPV6_TYPE, _NEIGHBOUR_ADVERTISEMENT = 14 + 40, 136
@@ -48,6 +54,14 @@ def vrid_ipv4(vrid: int, *, ah: bool = False) -> list[Instruction]:
 def vrid_ipv6(vrid: int) -> list[Instruction]:
     """For a raw IPv6 socket, which sees the payload: only this virtual router's advertisements."""
     return [(_LOAD_BYTE, 0, 0, _VRID), (_EQUAL, 0, 1, vrid), _ACCEPT, _REJECT]
+
+
+def ip_protocols(family: int, protocols: Iterable[int]) -> list[Instruction]:
+    """For a packet socket without link headers: only IP packets whose protocol, or next header, is one of these."""
+    program: list[Instruction] = [(_LOAD_BYTE, 0, 0, 9 if family == 4 else 6)]
+    for protocol in protocols:
+        program += [(_EQUAL, 0, 1, protocol), _ACCEPT]
+    return [*program, _REJECT]
 
 
 def arp_from(addresses: Iterable[IPv4Address]) -> list[Instruction]:
@@ -74,6 +88,30 @@ def na_for(addresses: Iterable[IPv6Address]) -> list[Instruction]:
             program += [(_LOAD_WORD, 0, 0, _NA_TARGET + 4 * index), (_EQUAL, 0, 7 - 2 * index, word)]
         program.append(_ACCEPT)
     return [*program, _REJECT]
+
+
+def vrrp() -> list[Instruction]:
+    """For a packet socket bound to everything: IP protocol 112, with and without AH, but not of the VLANs above.
+
+    Those are segments of their own, and have interfaces of their own to listen on.
+    """
+    return [
+        (_LOAD_BYTE, 0, 0, _VLAN_TAG_PRESENT),
+        (_EQUAL, 0, 12, 0),
+        (_LOAD_HALF, 0, 0, _ETHERTYPE),
+        (_EQUAL, 0, 2, ETHERTYPE_IPV6),
+        (_LOAD_BYTE, 0, 0, _NEXT_HEADER),
+        (_EQUAL, 7, 8, PROTOCOL),
+        (_EQUAL, 0, 7, ETHERTYPE_IPV4),
+        (_LOAD_BYTE, 0, 0, _IPV4_PROTOCOL),
+        (_EQUAL, 4, 0, PROTOCOL),
+        (_EQUAL, 0, 4, PROTOCOL_AH),
+        (_INDEX_IPV4_HEADER, 0, 0, 14),
+        (_LOAD_BYTE_INDEXED, 0, 0, 14),
+        (_EQUAL, 0, 1, PROTOCOL),
+        _ACCEPT,
+        _REJECT,
+    ]
 
 
 def no_renewals() -> list[Instruction]:

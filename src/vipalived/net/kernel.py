@@ -4,47 +4,42 @@ from __future__ import annotations
 
 import errno
 import math
-import os
 import socket
 from contextlib import suppress
 from ipaddress import ip_interface
-from itertools import count
 
-from pyroute2 import IPRSocket, netlink
-from pyroute2.netlink import nlmsg, rtnl
-from pyroute2.netlink.rtnl import ifaddrmsg as ifa
-from pyroute2.netlink.rtnl import ifinfmsg as ifi
-
+from vipalived.interfaces import UNABLE, DefaultRoute
 from vipalived.net import bpf
+from vipalived.net.netlink import RoutingSocket, ifa, ifi, netlink, nlmsg, rt, rtnl
 from vipalived.net.view import AddressChange, Change, Interface, LinkChange, View
 
 _PATIENCE = 1.0
 _BUFFER = 1 << 20
 _SO_RCVBUFFORCE = 33
+_MAIN_TABLE = 254
 _FOREVER = 0xFFFFFFFF
 _GONE = {errno.EADDRNOTAVAIL, errno.ENODEV, errno.ESRCH}
 
 
 class Kernel:
-    """Two sockets: one asks and waits for the answer, which takes microseconds, the other is told of changes.
-
-    IPRSocket, because pyroute2's IPRoute runs an event loop of its own, which cannot be done inside another.
-    """
+    """Two sockets: one asks and waits for the answer, which takes microseconds, the other is told of changes."""
 
     def __init__(self) -> None:
-        self._sequence = count(1)
-        self._requests = IPRSocket(groups=0)
-        self._requests.socket.settimeout(_PATIENCE)
-        self._events = IPRSocket(groups=rtnl.RTMGRP_LINK | rtnl.RTMGRP_IPV4_IFADDR | rtnl.RTMGRP_IPV6_IFADDR)
-        bpf.attach(self._events.socket, bpf.no_renewals())
-        self._events.bind()
-        self._events.socket.setblocking(False)
-        with suppress(PermissionError):
-            self._events.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
+        self._requests = RoutingSocket()
+        self._requests.settimeout(_PATIENCE)
+        self._events = RoutingSocket()
+        bpf.attach(self._events, bpf.no_renewals())
+        self._events.bind((0, rtnl.RTMGRP_LINK | rtnl.RTMGRP_IPV4_IFADDR | rtnl.RTMGRP_IPV6_IFADDR))
+        self._events.setblocking(False)
+        for option in (socket.SO_RCVBUF, _SO_RCVBUFFORCE):
+            with suppress(
+                PermissionError
+            ):  # beyond the host's limit it takes NET_ADMIN outside a user namespace
+                self._events.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
 
     def fileno(self) -> int:
         """For the event loop: readable when something has changed."""
-        return int(self._events.fileno())
+        return self._events.fileno()
 
     def add(self, index: int, address: Interface, lease: float) -> None:
         """Puts an address on an interface, or renews it, for `lease` seconds (inf: for ever); raises OSError.
@@ -54,12 +49,14 @@ class Kernel:
         message = _message(index, address)
         lifetime = {"ifa_preferred": 0, "ifa_valid": _FOREVER if math.isinf(lease) else int(lease)}
         message["attrs"].append(("IFA_CACHEINFO", lifetime))
-        self._ask(message, rtnl.RTM_NEWADDR, netlink.NLM_F_ACK | netlink.NLM_F_CREATE | netlink.NLM_F_REPLACE)
+        self._requests.ask(
+            message, rtnl.RTM_NEWADDR, netlink.NLM_F_ACK | netlink.NLM_F_CREATE | netlink.NLM_F_REPLACE
+        )
 
     def remove(self, index: int, address: Interface) -> bool:
         """Takes an address off an interface; False when it was not there; raises OSError."""
         try:
-            self._ask(_message(index, address), rtnl.RTM_DELADDR, netlink.NLM_F_ACK)
+            self._requests.ask(_message(index, address), rtnl.RTM_DELADDR, netlink.NLM_F_ACK)
         except OSError as error:
             if error.errno in _GONE:
                 return False
@@ -70,8 +67,25 @@ class Kernel:
         """All links and addresses as they are now."""
         found = View({}, {})
         for message, kind in ((ifi.ifinfmsg(), rtnl.RTM_GETLINK), (ifa.ifaddrmsg(), rtnl.RTM_GETADDR)):
-            for change in _changes(self._ask(message, kind, netlink.NLM_F_DUMP)):
+            for change in _changes(self._requests.ask(message, kind, netlink.NLM_F_DUMP)):
                 found.apply(change)
+        return found
+
+    def default_routes(self) -> list[DefaultRoute]:
+        """Those of the main table that go one way; a route of several paths says nothing of any interface."""
+        found = []
+        for family, version in ((socket.AF_INET, 4), (socket.AF_INET6, 6)):
+            message = rt.rtmsg()
+            message["family"] = family
+            for route in self._requests.ask(message, rtnl.RTM_GETROUTE, netlink.NLM_F_DUMP):
+                index = route.get_attr("RTA_OIF")
+                plain = (route["dst_len"], route["type"], route["family"]) == (
+                    0,
+                    rtnl.rt_type["unicast"],
+                    family,
+                )
+                if plain and index is not None and route.get_attr("RTA_TABLE", route["table"]) == _MAIN_TABLE:
+                    found.append(DefaultRoute(version, index, route.get_attr("RTA_PRIORITY", 0)))
         return found
 
     def changes(self) -> list[Change] | None:
@@ -96,21 +110,6 @@ class Kernel:
         """Closes both sockets."""
         self._requests.close()
         self._events.close()
-
-    def _ask(self, message: nlmsg, kind: int, flags: int) -> list[nlmsg]:
-        sequence = next(self._sequence)
-        self._requests.put(message, kind, netlink.NLM_F_REQUEST | flags, msg_seq=sequence)
-        answers: list[nlmsg] = []
-        while True:
-            for answer in self._requests.get():
-                header = answer["header"]
-                if header["sequence_number"] != sequence:
-                    continue  # the late answer to a request that was given up
-                if header["type"] == netlink.NLMSG_ERROR and answer["error"]:
-                    raise OSError(-answer["error"], os.strerror(-answer["error"]))
-                if header["type"] in {netlink.NLMSG_ERROR, netlink.NLMSG_DONE}:
-                    return answers
-                answers.append(answer)
 
 
 def _message(index: int, address: Interface) -> ifa.ifaddrmsg:
@@ -141,7 +140,8 @@ def _link(present: bool, message: ifi.ifinfmsg) -> LinkChange | None:
     if message["family"] != socket.AF_UNSPEC or name is None:
         return None
     running = message["flags"] & (ifi.IFF_UP | ifi.IFF_RUNNING) == ifi.IFF_UP | ifi.IFF_RUNNING
-    return LinkChange(present, message["index"], name, running)
+    unable = frozenset(flag for flag in UNABLE if message["flags"] & getattr(ifi, f"IFF_{flag}"))
+    return LinkChange(present, message["index"], name, running, unable)
 
 
 def _address(present: bool, message: ifa.ifaddrmsg) -> AddressChange | None:

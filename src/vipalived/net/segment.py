@@ -50,6 +50,11 @@ class Segment:
         for frame in made * rounds:
             self._socket.send(frame)
 
+    def ask(self, addresses: Sequence[IPAddress], source: IPAddress) -> None:
+        """Ask who has the addresses; whoever answers will be among the `claims`."""
+        for address in addresses:
+            self._socket.send(frames.question(address, self.mac, source))
+
     def claims(self) -> Iterator[Claim]:
         """What other hosts have claimed since the last call."""
         while True:

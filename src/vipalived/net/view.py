@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 
+from vipalived.interfaces import Device
 from vipalived.vrrp.packet import IPAddress
 
 Interface = IPv4Interface | IPv6Interface
@@ -27,12 +28,16 @@ class AddressChange:
 
 @dataclass(frozen=True, slots=True)
 class LinkChange:
-    """An interface is there, up and with carrier (`running`) or not, or it is no longer there."""
+    """An interface is there, up and with carrier (`running`) or not, or it is no longer there.
+
+    `flags` are those of `interfaces.UNABLE` that it has.
+    """
 
     present: bool
     index: int
     name: str
     running: bool
+    flags: frozenset[str] = frozenset()
 
 
 Change = AddressChange | LinkChange
@@ -61,6 +66,19 @@ class View:
     def on(self, index: int) -> list[Interface]:
         """The addresses on an interface."""
         return [address for at, address in self.addresses if at == index]
+
+    def devices(self) -> list[Device]:
+        """Every interface with the addresses that are its own, for `interfaces.choose`."""
+        own = [change for change in self.addresses.values() if change.primary]
+        return [
+            Device(
+                link.name,
+                link.index,
+                link.flags,
+                tuple(change.address for change in own if change.index == link.index),
+            )
+            for link in self.links.values()
+        ]
 
     def source(self, index: int, family: int, besides: frozenset[IPAddress]) -> IPAddress | None:
         """The primary IPv4 address, or the link-local IPv6 one, of an interface that is ready for use."""

@@ -1,4 +1,5 @@
-"""What the chart repeats of the settings: values.yaml, values.schema.json, the values table, the rules.
+"""What the chart repeats of the settings: values.yaml, values.schema.json, the values table, defaults, the rules, a
+script, and what distributions make of it, which is values files (presets), too.
 
 All are generated, so that none can drift: `make generate` writes them, `make check` compares.
 """
@@ -13,8 +14,12 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from vipalived.errors import Problem
-from vipalived.settings.model import Model, Settings, may_be_absent
-from vipalived.settings.rules import RULES, Rule
+from vipalived.render.interface import choosing_script
+from vipalived.settings.distributions import CONTROL_PLANE, DISTRIBUTIONS, MARKED, node_selector, tolerations
+from vipalived.settings.loading import defaults
+from vipalived.settings.model import NEWER, Model, Settings, may_be_absent
+from vipalived.settings.rule import Rule
+from vipalived.settings.rules import RULES
 
 _GENERATED = "Generated from src/vipalived/settings by `make generate`; do not edit."
 
@@ -93,11 +98,51 @@ def _require(model: type[Model], schema: dict[str, Any]) -> None:
     required = []
     for field in model.model_fields.values():
         key, default = str(field.alias), field.get_default(call_default_factory=True)
-        if isinstance(default, Model):
+        if isinstance(default, Model) and key not in NEWER:
             _require(type(default), schema["properties"][key])
         if not may_be_absent(field):
             required.append(key)
     schema["required"] = required
+
+
+def defaults_template() -> str:
+    """The defaults of what the charts up to 0.2.3 had not, as the template `vipalived.defaults`: JSON."""
+    values = defaults()
+    text = json.dumps({key: values[key] for key in NEWER}, indent=2)
+    return f'{{{{/* {_GENERATED} */}}}}\n\n{{{{- define "vipalived.defaults" -}}}}\n{text}\n{{{{- end -}}}}\n'
+
+
+def distributions_template() -> str:
+    """What the distributions change, as the templates `vipalived.distributions` (JSON) and the label's two words."""
+    known = {
+        name: {"labelValue": one.label_value, "tolerations": one.tolerations}
+        for name, one in DISTRIBUTIONS.items()
+    }
+    texts = {
+        "distributions": json.dumps(known, indent=2),
+        "controlPlane": CONTROL_PLANE,
+        "marked": MARKED,
+    }
+    return f"{{{{/* {_GENERATED} */}}}}\n" + "".join(
+        f'\n{{{{- define "vipalived.{name}" -}}}}\n{text}\n{{{{- end -}}}}\n' for name, text in texts.items()
+    )
+
+
+def preset(distribution: str) -> str:
+    """What `distribution` does to the defaults, as a values file."""
+    settings = Settings()
+    values = {
+        "nodeSelector": node_selector(distribution, settings.node_selector),
+        "tolerations": tolerations(distribution, settings.tolerations),
+    }
+    head = f"# {_GENERATED}\n# Makes the same objects as `distribution: {distribution}` over the defaults.\n"
+    return head + yaml.safe_dump(values, sort_keys=False, width=200)
+
+
+def interface_template() -> str:
+    """The part of the start script that chooses the interface, as the template `vipalived.chooseInterface`."""
+    define = '{{- define "vipalived.chooseInterface" -}}'
+    return f"{{{{/* {_GENERATED} */}}}}\n\n{define}\n{choosing_script()}{{{{- end -}}}}\n"
 
 
 def rules_template() -> str:
@@ -113,6 +158,11 @@ _VARIABLES = """\
 {{- $tracked := default (list) $instance.trackInterface -}}
 {{- $podLabels := default (dict) $values.podLabels -}}
 {{- $podAnnotations := default (dict) $values.podAnnotations -}}
+{{- $newer := include "vipalived.newer" . | fromJson -}}
+{{- $agent := $newer.agent -}}
+{{- $health := $newer.healthCheck -}}
+{{- $runsAgent := include "vipalived.runsAgent" . -}}
+{{- $runsScript := include "vipalived.runsScript" . -}}
 {{- $facts := include "vipalived.facts" . | fromJson -}}
 """
 

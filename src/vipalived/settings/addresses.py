@@ -38,6 +38,10 @@ _IPV6_TAILS = [
 _IPV6 = rf"{_FIRST_GROUP}(?:{'|'.join([*_IPV6_TAILS, rf'(?::{_GROUP}){{6}}::'])})"
 
 ADDRESS_PATTERN = rf"^(?:{_IPV4}|{_IPV6})$"
+LISTEN_PATTERN = rf"^(?:{_OCTET}(?:\.{_OCTET}){{3}}|::1?|{_IPV6})$"
+"""Any address, the loopback and the wildcard ones included."""
+HOST_PATTERN = rf"(?:[A-Za-z0-9.-]+|\[(?:::1|{_IPV6})\])"
+"""The host of a URL, as a part of a pattern: a name or an address."""
 VIP_PATTERN = rf"^(?:{_IPV4}/(?:3[0-2]|[12][0-9]|[1-9])|{_IPV6}/(?:12[0-8]|1[01][0-9]|[1-9]?[0-9]))$"
 
 

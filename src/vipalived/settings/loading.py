@@ -15,8 +15,9 @@ from pydantic_core import ErrorDetails
 
 from vipalived.errors import InvalidSettings, Problem
 from vipalived.settings.addresses import ADDRESS_PATTERN, VIP_PATTERN
-from vipalived.settings.model import PATTERN_WORDS, Model, Settings, may_be_absent
-from vipalived.settings.rules import RULES, Facts, Rule
+from vipalived.settings.model import NEWER, PATTERN_WORDS, Model, Settings, may_be_absent
+from vipalived.settings.rule import Facts, Rule
+from vipalived.settings.rules import RULES
 from vipalived.settings.values import Layer, dotted, kind, merge, overlay, printable
 
 SECRETS = ("authPass",)
@@ -74,6 +75,8 @@ def load(layers: Sequence[Mapping[str, Any]] = ()) -> Loaded:
 def _removed(model: type[BaseModel], data: Layer, path: str) -> Iterator[Problem]:
     """A null takes a default away: what is left is empty where that means something, a problem elsewhere."""
     for field in model.model_fields.values():
+        if field.alias in NEWER:
+            continue
         key, default = str(field.alias), field.get_default(call_default_factory=True)
         if key not in data and not may_be_absent(field):
             yield Problem(
@@ -159,13 +162,19 @@ EXPECTED = {
     "list_type": "a list",
     "literal_error": "{expected}",
     "model_type": "an object",
+    "one_byte_or_auto": "a whole number from 1 to 255, or `auto`",
     "string_too_long": "at most {max_length} characters",
     "string_type": "text",
     "too_short": "at least {min_length} item",
 }
 
 
-UNQUOTED = {"bool_type": "true|false", "int_type": "[0-9]+", "literal_error": "[0-9]+"}
+UNQUOTED = {
+    "bool_type": "true|false",
+    "int_type": "[0-9]+",
+    "literal_error": "[0-9]+",
+    "one_byte_or_auto": "[0-9]+",
+}
 
 
 def _hint(detail: ErrorDetails) -> str | None:

@@ -11,17 +11,33 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
+from vipalived.interfaces import AUTO
 from vipalived.settings.addresses import (
     ADDRESS_PATTERN,
+    HOST_PATTERN,
+    LISTEN_PATTERN,
     VIP_PATTERN,
     Interface,
     parse_vip,
     virtual_link_local,
 )
+from vipalived.settings.automatic import virtual_router_id
+from vipalived.settings.distributions import CONTROL_PLANE, MARKED, exists
 from vipalived.vrrp.timers import Version
 
 State = Literal["MASTER", "BACKUP"]
@@ -41,19 +57,29 @@ _WORD = r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,63}$"
 _REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,254}$"
 _TAG = r"^(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$"
 _SECONDS = r"^[0-9]{1,3}(?:\.[0-9]{1,2})?$"
+_PORT = r"(?:[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]|[1-9][0-9]{0,3})"
+_URL = rf"^https://{HOST_PATTERN}(?::{_PORT})?/[A-Za-z0-9/_.?=&%-]*$"
+_PATH_OR_EMPTY = r"^(?:/[A-Za-z0-9/_.@-]+)?$"
 _ADDRESS_OR_EMPTY = rf"^(?:{ADDRESS_PATTERN[1:-1]})?$"
+_DURATION = r"^[1-9][0-9]{0,5}(?:ms|s|m|h)$"
 
+RELEASE = "vipalived"
+"""The Helm release that is meant where nobody names one."""
 NODE_NAME_LENGTH = 253
 
 PATTERN_WORDS = {
     ADDRESS_PATTERN: "an IPv4 or IPv6 unicast address",
+    LISTEN_PATTERN: "an IPv4 or IPv6 address to listen on, such as `127.0.0.1`",
     VIP_PATTERN: "a unicast address with its prefix, such as `192.168.1.100/24` or `2001:db8::100/64`",
     _ADDRESS_OR_EMPTY: "an IPv4 or IPv6 unicast address",
+    _DURATION: "a duration such as `30s` or `1m`",
     _INTERFACE: "an interface name: up to 15 letters, digits or `_.-`",
     _LABEL: "a name of lower-case letters, digits and `-`",
     _LABEL_KEY: "a Kubernetes label key",
     _LABEL_OR_EMPTY: "a name of lower-case letters, digits and `-`",
     _LABEL_VALUE: "a Kubernetes label value: up to 63 letters, digits or `-_.`",
+    _PATH_OR_EMPTY: "an absolute path",
+    _URL: "a URL such as `https://127.0.0.1:6443/readyz`",
     _REPOSITORY: "an image repository such as `registry.example/keepalived`",
     _SUBDOMAIN: "a node name: lower-case letters, digits, `-` and `.`",
     _SUBDOMAIN_OR_EMPTY: "a name of lower-case letters, digits, `-` and `.`",
@@ -73,8 +99,21 @@ def _seconds(value: object) -> object:
     return float(value) if isinstance(value, str) and re.fullmatch(_SECONDS, value) else value
 
 
+def _one_byte_or_auto(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+    """One complaint instead of one for each alternative."""
+    try:
+        return handler(value)
+    except ValidationError as error:
+        raise PydanticCustomError("one_byte_or_auto", "1 to 255 or `auto`") from error
+
+
 Whole = Annotated[int, BeforeValidator(_whole)]
 OneByte = Annotated[int, Field(ge=1, le=255), BeforeValidator(_whole)]
+VirtualRouterId = Annotated[
+    OneByte | Literal["auto"],
+    WrapValidator(_one_byte_or_auto),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 255}, {"const": AUTO}]}),
+]
 Seconds = Annotated[
     float,
     BeforeValidator(_seconds),
@@ -95,8 +134,12 @@ KubernetesObject = dict[str, Any]
 """Handed on to Kubernetes as it is, which validates it."""
 
 
-NEWER = ("engine", "native")
-"""Groups and values without which the charts up to 0.2.3 came, and whose defaults mean what those charts did."""
+NEWER = ("engine", "native", "agent", "healthCheck", "lookupNodes", "podMonitor", "grafanaDashboard")
+"""Groups and values without which the charts up to 0.2.3 came, and whose defaults mean what those charts did.
+
+What is missing in them has its default, which the chart itself lays below (`vipalived.newer`): Helm's
+`--reuse-values` does not.
+"""
 
 
 class Model(BaseModel):
@@ -163,13 +206,13 @@ class VrrpInstance(Model):
     state: State = "BACKUP"
     """Initial VRRP state (MASTER or BACKUP)"""
     interface: InterfaceName = "eth0"
-    """Network interface to use for VRRP"""
+    """Network interface to use for VRRP; `auto`: the one whose subnet holds the VIP, else the default route's"""
     track_interface: list[InterfaceName] = Field([])
     """Further network interfaces whose failure makes the node give the VIP away"""
     priority: OneByte = 100
     """VRRP priority (higher values are preferred)"""
-    virtual_router_id: OneByte = 51
-    """Virtual router ID (must be unique in the network)"""
+    virtual_router_id: VirtualRouterId = 51
+    """Virtual router ID (must be unique in the network); `auto`: derived from namespace, release and VIP"""
     advert_int: Seconds = 1
     """Advertisement interval in seconds; hundredths (0.01 to 40.95) under VRRPv3, whole seconds under VRRPv2"""
     nopreempt: bool = True
@@ -215,6 +258,77 @@ class Native(Model):
     """Give the VIP a lifetime, so that the kernel takes it from a dead or frozen engine"""
     checksum_pseudo_header: bool = True
     """Send the VRRPv3 checksum over IPv4 with the pseudo-header, as keepalived and FRR expect (RFC 9568: without)"""
+
+
+class AgentImage(Model):
+    """The container image of the agent, with both engines in it."""
+
+    repository: str = Field("ghcr.io/lexfrei/vipalived", pattern=_REPOSITORY)
+    """Container image repository of the agent"""
+    pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    """Image pull policy of the agent"""
+    tag: str = Field("", pattern=_TAG)
+    """Container image tag of the agent (defaults to the chart's version if not set)"""
+
+
+class Endpoint(Model):
+    """Where the agent answers `/livez`, `/readyz` and `/metrics`."""
+
+    address: str = Field("127.0.0.1", pattern=LISTEN_PATTERN)
+    """Address of the agent's HTTP endpoint; `0.0.0.0` or `::` serves the metrics to the whole network"""
+    port: Whole = Field(9951, ge=0, le=65535)
+    """Port of the agent's HTTP endpoint; 0 switches it off, and the pod's probes with it"""
+
+
+class Agent(Model):
+    """`vipalived agent`: health of the API server, status, metrics, guard. The native engine always has it."""
+
+    enabled: bool = False
+    """Let the agent supervise keepalived, from an image of its own (always so with `engine: native`)"""
+    image: AgentImage = AgentImage()
+    endpoint: Endpoint = Endpoint()
+    ask_first: bool = True
+    """Before the first claim ask whether another host has the VIP, and hold the claim back while one has"""
+    log_format: Literal["text", "json"] = "text"
+    """Form of the agent's log lines"""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe log lines that the agent writes"""
+    security_context: KubernetesObject = Field(
+        {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"add": ["NET_ADMIN", "NET_RAW"], "drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
+    )
+    """Security context for the agent's container, in place of `securityContext`"""
+
+
+class HealthCheck(Model):
+    """Whether the node's own API server serves."""
+
+    enabled: bool = True
+    """Let the agent watch the local API server, and give the VIP away when it does not serve"""
+    url: str = Field("https://127.0.0.1:6443/readyz", pattern=_URL)
+    """What the agent asks, on the node itself and never through the VIP"""
+    interval: Seconds = 0.5
+    """Seconds between two questions (0.05 to 60); a `vrrp_script` has whole seconds"""
+    timeout: Seconds = 1
+    """Seconds after which a question has failed (0.05 to 60); a `vrrp_script` has whole seconds"""
+    fall: Whole = Field(3, ge=1, le=100)
+    """Failures in a row before the node is unhealthy"""
+    rise: Whole = Field(2, ge=1, le=100)
+    """Successes in a row before the node is healthy again"""
+    ca_file: str = Field("", pattern=_PATH_OR_EMPTY)
+    """Certificate authority of the API server, a file on the node (not verified if empty: it is the node itself)"""
+    certificate_file: str = Field("", pattern=_PATH_OR_EMPTY)
+    """Client certificate, a file on the node"""
+    key_file: str = Field("", pattern=_PATH_OR_EMPTY)
+    """Key of the client certificate, a file on the node"""
+    token_file: str = Field("", pattern=_PATH_OR_EMPTY)
+    """Bearer token, a file on the node"""
+    vrrp_script: bool = False
+    """Without the agent: let keepalived itself ask `url` by a `vrrp_script`; then no VIP while nobody is healthy"""
 
 
 class NodeOverride(Model):
@@ -288,9 +402,22 @@ class ReadinessProbe(Model):
     """Successful readiness probes in a row before the pod counts as ready"""
 
 
-def _exists(key: str, effect: str | None = None) -> KubernetesObject:
-    toleration = {"key": key, "operator": "Exists"}
-    return toleration if effect is None else {"effect": effect, **toleration}
+class PodMonitor(Model):
+    """What the Prometheus Operator scrapes the agents by; of the DaemonSet only."""
+
+    enabled: bool = False
+    """Create a PodMonitor for the Prometheus Operator; needs the agent, with `agent.endpoint` within its reach"""
+    interval: str = Field("30s", pattern=_DURATION)
+    """Interval between two scrapes"""
+    labels: Labels = Field({})
+    """Additional labels of the PodMonitor, which the Prometheus object may select by"""
+
+
+class GrafanaDashboard(Model):
+    """The agent's metrics as a dashboard; of the DaemonSet only."""
+
+    enabled: bool = False
+    """Create a ConfigMap with the dashboard, labelled for Grafana's sidecar: `grafana_dashboard: "1"`"""
 
 
 class Settings(Model):
@@ -306,9 +433,11 @@ class Settings(Model):
     image_pull_secrets: list[KubernetesObject] = Field([])
     """Image pull secrets for private registries"""
     engine: Literal["keepalived", "native"] = "keepalived"
-    """VRRP engine: `keepalived`, or `native`, which hands over without loss and runs as `vipalived agent`"""
+    """VRRP engine: `keepalived`, or `native`, which hands over without loss"""
     keepalived: Keepalived = Keepalived()
     native: Native = Native()
+    agent: Agent = Agent()
+    health_check: HealthCheck = HealthCheck()
     nodes: dict[NodeName, NodeOverride] = Field(
         {}, json_schema_extra={"propertyNames": {"maxLength": NODE_NAME_LENGTH}}
     )
@@ -328,18 +457,20 @@ class Settings(Model):
     """Mount a service account token into the pod; nothing in it needs one"""
     priority_class_name: str = Field("system-node-critical", pattern=_SUBDOMAIN_OR_EMPTY)
     """Priority class name for pod scheduling"""
-    node_selector: Labels = Field({"node-role.kubernetes.io/control-plane": "true"})
+    distribution: Literal["", "kubeadm", "k3s", "rke2"] = ""
+    """Kubernetes distribution, whose control plane label and taints are added to `nodeSelector` and `tolerations`"""
+    node_selector: Labels = Field({CONTROL_PLANE: MARKED})
     """Node selector for pod assignment"""
     tolerations: list[KubernetesObject] = Field(
         [
-            _exists("CriticalAddonsOnly"),
-            _exists("node.kubernetes.io/not-ready", "NoExecute"),
-            _exists("node.kubernetes.io/unreachable", "NoExecute"),
-            _exists("node.kubernetes.io/disk-pressure", "NoSchedule"),
-            _exists("node.kubernetes.io/memory-pressure", "NoSchedule"),
-            _exists("node.kubernetes.io/pid-pressure", "NoSchedule"),
-            _exists("node.kubernetes.io/unschedulable", "NoSchedule"),
-            _exists("node.kubernetes.io/network-unavailable", "NoSchedule"),
+            exists("CriticalAddonsOnly"),
+            exists("node.kubernetes.io/not-ready", "NoExecute"),
+            exists("node.kubernetes.io/unreachable", "NoExecute"),
+            exists("node.kubernetes.io/disk-pressure", "NoSchedule"),
+            exists("node.kubernetes.io/memory-pressure", "NoSchedule"),
+            exists("node.kubernetes.io/pid-pressure", "NoSchedule"),
+            exists("node.kubernetes.io/unschedulable", "NoSchedule"),
+            exists("node.kubernetes.io/network-unavailable", "NoSchedule"),
         ]
     )
     """Tolerations for pod assignment"""
@@ -358,6 +489,10 @@ class Settings(Model):
     startup_probe: StartupProbe = StartupProbe()
     liveness_probe: LivenessProbe = LivenessProbe()
     readiness_probe: ReadinessProbe = ReadinessProbe()
+    lookup_nodes: bool = True
+    """Let Helm look at the cluster's nodes and warn where no pod can run; it must be allowed to list nodes"""
+    pod_monitor: PodMonitor = PodMonitor()
+    grafana_dashboard: GrafanaDashboard = GrafanaDashboard()
     pod_labels: Labels = Field({})
     """Additional labels for pods"""
     pod_annotations: dict[LabelKey, str] = Field({})
@@ -384,6 +519,34 @@ class Settings(Model):
             unicast_source_address=override.unicast_source_address or instance.unicast_source_address,
         )
 
+    def of_release(self, name: str) -> Settings:
+        """The settings with the virtual router ID that `auto` means for the Helm release of that name."""
+        instance = self.keepalived.vrrp_instance
+        if instance.virtual_router_id != AUTO:
+            return self
+        number = virtual_router_id(self.namespace, name, self.vips[0])
+        instance = instance.model_copy(update={"virtual_router_id": number})
+        return self.model_copy(
+            update={"keepalived": self.keepalived.model_copy(update={"vrrp_instance": instance})}
+        )
+
+    @property
+    def vrid(self) -> int:
+        """The virtual router ID; where it is `auto` that of the default release, see `of_release`."""
+        number = self.of_release(RELEASE).keepalived.vrrp_instance.virtual_router_id
+        assert number != AUTO  # noqa: S101 - `of_release` has seen to that
+        return number
+
+    @property
+    def runs_agent(self) -> bool:
+        """Whether the pod's container is the agent."""
+        return self.engine == "native" or self.agent.enabled
+
+    @property
+    def runs_script(self) -> bool:
+        """Whether keepalived itself asks the API server, by a `vrrp_script`."""
+        return self.health_check.vrrp_script and self.health_check.enabled and not self.runs_agent
+
     @property
     def uses_ah(self) -> bool:
         """Whether advertisements carry an authentication header."""
@@ -409,7 +572,7 @@ class Settings(Model):
         for index, family in enumerate(families):
             written = [text for text in self.vip_texts if parse_vip(text).version == family]
             if family == 6 and not parse_vip(written[0]).is_link_local:
-                written.insert(0, str(virtual_link_local(instance.virtual_router_id)))
+                written.insert(0, str(virtual_link_local(self.vrid)))
             name = instance.name if index == 0 else f"{instance.name}_V{family}"
             routers.append(VirtualRouter(name, family, tuple(written)))
         return tuple(routers)

@@ -1,25 +1,15 @@
-"""Rules between values: each said once, for Python and for the chart.
-
-`check` looks at the facts and returns what it found, once for each offence. `chart` is the same condition as
-a Go template expression; `vipalived.render.chart` writes the chart's rules from it, and a property test with
-a real Helm shows that both give the same verdict. In it `$values` is `.Values`, `$instance` is
-`.Values.keepalived.vrrpInstance`, and `$facts` is what the chart's `vipalived.facts` derives: the same as
-`Facts` here.
-
-An error is where nothing could work. A warning is where the 0.2.3 documentation offers it, or keepalived
-goes on by itself: then what is rendered is what keepalived would have made of it.
-"""
+"""The rules between values: each said once, for Python and for the chart; see `vipalived.settings.rule`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import partial
-from typing import Literal
+from collections.abc import Callable, Iterator
 
-from vipalived.settings.addresses import is_network_or_broadcast, parse_address
-from vipalived.settings.model import Authentication, Settings
+from vipalived.interfaces import AUTO
+from vipalived.settings.addresses import is_network_or_broadcast
+from vipalived.settings.agent_rules import AGENT_RULES
+from vipalived.settings.model import Authentication
+from vipalived.settings.rule import Rule, error, repeated, warning, when
 from vipalived.settings.values import dotted, printable
 
 PASSWORD_CHARACTERS = r"^[A-Za-z0-9@%^&*()_+=:;,./?<>|~\[\]-]{0,8}$"
@@ -27,87 +17,9 @@ RESERVED_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/instance")
 CHECKSUM_ANNOTATION = "checksum/configmap"
 UNWRITABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 MERGE = "<<"
-
-
-class Facts:
-    """What the rules look at, derived from the settings over all nodes."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.values = settings.model_dump(by_alias=True)
-        self.garp = settings.keepalived.garp
-        self.version = settings.keepalived.vrrp_version
-        self.instance = instance = settings.keepalived.vrrp_instance
-        self.interval = instance.advert_int
-        self.password = instance.authentication.auth_pass
-        self.vips = settings.vips
-        self.families = [router.family for router in settings.virtual_routers()]
-        self.peers = [parse_address(peer) for peer in instance.unicast_peers]
-        overrides = settings.nodes.values()
-        own = [override.unicast_source_address for override in overrides]
-        self.node_sources = [parse_address(text) for text in own if text]
-        common = [parse_address(text) for text in [instance.unicast_source_address] if text]
-        self.node_addresses = [*self.peers, *common, *self.node_sources]
-        self.sources = [*common, *self.node_sources]
-        variants = [settings.node(name) for name in ("", *settings.nodes)]
-        written = [instance.state, *(override.state or instance.state for override in overrides)]
-        self.interfaces = {node.interface for node in variants}
-        self.priorities = [node.priority for node in variants]
-        self.overridden_priorities = [override.priority for override in overrides if override.priority]
-        # As written: what keepalived cannot do is corrected in the nodes.
-        self.masters = [
-            f"MASTER with priority {priority}"
-            for state, priority in zip(written, self.priorities, strict=True)
-            if state == "MASTER" and priority != 255
-        ]
-
-
-Check = Callable[[Facts], Iterable[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule: where it points, what is wrong, what to do, and the condition in both languages."""
-
-    severity: Literal["error", "warning"]
-    path: str
-    message: str
-    hint: str
-    reads: tuple[str, ...]
-    """The values that the condition depends on: not checked while one of them is itself invalid."""
-    check: Check
-    """Returns what was found, in words or as written."""
-    chart: str
-
-
-def _rule(
-    severity: Literal["error", "warning"],
-    path: str,
-    message: str,
-    hint: str,
-    check: Check,
-    chart: str,
-    reads: str = "",
-) -> Rule:
-    """A rule that reads at least its own path; names with a dot in front are in keepalived.vrrpInstance."""
-    where, *read = (
-        f"keepalived.vrrpInstance{name}" if name.startswith(".") else name
-        for name in [path, *(reads or path).split()]
-    )
-    return Rule(severity, where, message, hint, tuple(read), check, chart)
-
-
-_error = partial(_rule, "error")
-_warning = partial(_rule, "warning")
-
-
-def _when(condition: object, found: str) -> list[str]:
-    return [found] if condition else []
-
-
-def _repeated(items: list[object]) -> list[str]:
-    return [str(item) for index, item in enumerate(items) if item in items[:index]]
-
+SHORT = 0.1
+"""Seconds. The kernel deals a CPU limit out by 100 ms, so a Master that is held back is late by less than that: less
+than one interval from here on, of the three that Backups wait."""
 
 _Offends = Callable[[str | int, object], object]
 
@@ -129,43 +41,43 @@ _VIPS = ".virtualIpAddress .virtualIpAddresses"
 _NODE_ADDRESSES = ".unicastPeers .unicastSourceAddress nodes"
 
 RULES: tuple[Rule, ...] = (
-    _error(
+    error(
         ".advertInt",
         "VRRPv2 carries whole seconds only",
         "use a whole number, or `keepalived.vrrpVersion: 3`",
-        lambda f: _when(f.version == 2 and f.interval % 1, f"{f.interval:g}"),
+        lambda f: when(f.version == 2 and f.interval % 1, f"{f.interval:g}"),
         "and (eq $version 2) (ne $interval (floor $interval))",
         reads=".advertInt keepalived.vrrpVersion",
     ),
-    _error(
+    error(
         ".advertInt",
         "expected 1 to 255 seconds under VRRPv2",
         "the protocol's own field has no more room; `1` is the default",
-        lambda f: _when(f.version == 2 and not (f.interval % 1 or 1 <= f.interval <= 255), f"{f.interval:g}"),
+        lambda f: when(f.version == 2 and not (f.interval % 1 or 1 <= f.interval <= 255), f"{f.interval:g}"),
         "and (eq $version 2) (eq $interval (floor $interval)) (or (lt $interval 1.0) (gt $interval 255.0))",
         reads=".advertInt keepalived.vrrpVersion",
     ),
-    _error(
+    error(
         ".advertInt",
         "expected 0.01 to 40.95 seconds under VRRPv3",
         "the protocol's own field has no more room; `1` is the default",
-        lambda f: _when(f.version == 3 and not 0.01 <= f.interval <= 40.95, f"{f.interval:g}"),
+        lambda f: when(f.version == 3 and not 0.01 <= f.interval <= 40.95, f"{f.interval:g}"),
         "and (eq $version 3) (or (lt $interval 0.01) (gt $interval 40.95))",
         reads=".advertInt keepalived.vrrpVersion",
     ),
-    _error(
+    error(
         ".advertInt",
         "VRRPv3 carries hundredths of a second, no finer",
         "round it to two decimals",
-        lambda f: _when(f.version == 3 and f.interval != round(f.interval, 2), repr(f.interval)),
+        lambda f: when(f.version == 3 and f.interval != round(f.interval, 2), repr(f.interval)),
         "and (eq $version 3) (ne $interval (round $interval 2))",
         reads=".advertInt keepalived.vrrpVersion",
     ),
-    _warning(
+    warning(
         ".authentication",
         "VRRPv3 has no authentication, so these values do nothing",
         "remove them, or use `keepalived.vrrpVersion: 2`; a firewall rule for protocol 112 protects either",
-        lambda f: _when(
+        lambda f: when(
             f.version == 3 and f.instance.authentication != Authentication(),
             f"authType {f.instance.authentication.auth_type} with vrrpVersion 3",
         ),
@@ -173,26 +85,26 @@ RULES: tuple[Rule, ...] = (
         ' (ne $instance.authentication.authPass "k8s_vip"))',
         reads=".authentication keepalived.vrrpVersion",
     ),
-    _error(
+    error(
         ".authentication.authPass",
         "expected up to 8 ASCII letters, digits or `@%^&*()_+=:;,./?<>|~[]-`",
         "keepalived's configuration reads blanks, quotes and `#!${}\\` as its own syntax",
-        lambda f: _when(
+        lambda f: when(
             f.version == 2 and not re.fullmatch(PASSWORD_CHARACTERS, f.password), "another character"
         ),
         f"and (eq $version 2) (not (regexMatch `{PASSWORD_CHARACTERS}` $instance.authentication.authPass))",
         reads=".authentication.authPass keepalived.vrrpVersion",
     ),
-    _error(
+    error(
         ".authentication.authPass",
         "AH authentication needs a password",
         "set one, or use `authType: PASS`, under which an empty password means no authentication",
-        lambda f: _when(f.settings.uses_ah and not f.password, "an empty text"),
+        lambda f: when(f.settings.uses_ah and not f.password, "an empty text"),
         'and (eq $version 2) (eq $instance.authentication.authType "AH")'
         " (not $instance.authentication.authPass)",
         reads=".authentication keepalived.vrrpVersion",
     ),
-    _error(
+    error(
         ".virtualIpAddress",
         "VRRPv2 has no IPv6",
         "use `keepalived.vrrpVersion: 3`, or IPv4 addresses only",
@@ -200,7 +112,7 @@ RULES: tuple[Rule, ...] = (
         'and (eq $version 2) (has "6" $facts.families)',
         reads=f"{_VIPS} keepalived.vrrpVersion",
     ),
-    _error(
+    error(
         ".virtualIpAddress",
         "this is the network's or the broadcast address of its subnet",
         "use an address of a host, or the prefix `/32`",
@@ -208,15 +120,15 @@ RULES: tuple[Rule, ...] = (
         "$facts.networkOrBroadcast",
         reads=_VIPS,
     ),
-    _error(
+    error(
         ".virtualIpAddresses",
         "an address is listed twice",
         "list each address once; `virtualIpAddress` counts too",
-        lambda f: _repeated([vip.ip for vip in f.vips]),
+        lambda f: repeated([vip.ip for vip in f.vips]),
         "ne (len $facts.addresses) (len (uniq $facts.addresses))",
         reads=_VIPS,
     ),
-    _warning(
+    warning(
         ".state",
         "keepalived cannot start as MASTER with AH authentication unless the priority is 255",
         "BACKUP is rendered; remove `state: MASTER`",
@@ -224,7 +136,7 @@ RULES: tuple[Rule, ...] = (
         'and (eq $version 2) (eq $instance.authentication.authType "AH") $facts.masterNotOwner',
         reads=".state .priority .authentication keepalived.vrrpVersion nodes",
     ),
-    _warning(
+    warning(
         ".nopreempt",
         "nopreempt does nothing with `state: MASTER`",
         "use `state: BACKUP`, or `nopreempt: false`",
@@ -232,19 +144,19 @@ RULES: tuple[Rule, ...] = (
         "and $instance.nopreempt $facts.masterNotOwner",
         reads=".state .priority .nopreempt nodes",
     ),
-    _warning(
+    warning(
         ".nopreempt",
         "nopreempt does nothing with priority 255, which always preempts",
         "use a priority below 255, or `nopreempt: false`",
-        lambda f: _when(f.instance.nopreempt and 255 in f.priorities, "priority 255 with nopreempt"),
+        lambda f: when(f.instance.nopreempt and 255 in f.priorities, "priority 255 with nopreempt"),
         'and $instance.nopreempt (has "255" $facts.priorities)',
         reads=".priority .nopreempt nodes",
     ),
-    _warning(
+    warning(
         ".priority",
         "only one node can be the address owner (priority 255); several fight for the VIP",
         "set it for one node: `nodes: {NODE: {priority: 255}}`",
-        lambda f: _when(
+        lambda f: when(
             f.overridden_priorities.count(255) > 1
             or (f.instance.priority == 255 and not f.overridden_priorities),
             "255 on more than one node",
@@ -252,21 +164,28 @@ RULES: tuple[Rule, ...] = (
         "$facts.severalOwners",
         reads=".priority nodes",
     ),
-    _error(
+    error(
         "hostNetwork",
         "the VIP would live and die in the pod's own network",
         "remove it: `true` is the default",
-        lambda f: _when(not f.settings.host_network, "false"),
+        lambda f: when(not f.settings.host_network, "false"),
         "not $values.hostNetwork",
     ),
-    _error(
+    error(
         ".trackInterface",
         "an interface is listed twice",
         "list each interface once",
-        lambda f: _repeated([*f.instance.track_interface]),
+        lambda f: repeated([*f.instance.track_interface]),
         "ne (len $tracked) (len (uniq $tracked))",
     ),
-    _warning(
+    error(
+        ".trackInterface",
+        "`auto` is not the name of an interface here",
+        "name those to be tracked; the interface that carries VRRP is tracked anyway",
+        lambda f: when(AUTO in f.instance.track_interface, AUTO),
+        'has "auto" $tracked',
+    ),
+    warning(
         ".trackInterface",
         "the interface that carries VRRP is tracked anyway, and not rendered again",
         "list further interfaces only",
@@ -274,14 +193,14 @@ RULES: tuple[Rule, ...] = (
         "$facts.tracksOwnInterface",
         reads=".trackInterface .interface nodes",
     ),
-    _error(
+    error(
         ".unicastPeers",
         "an address is listed twice",
         "list each node's address once",
-        lambda f: _repeated([*f.peers]),
+        lambda f: repeated([*f.peers]),
         "ne (len $facts.peers) (len (uniq $facts.peers))",
     ),
-    _error(
+    error(
         ".unicastPeers",
         "expected peers of each address family that has a VIP",
         "add the nodes' addresses of that family",
@@ -293,7 +212,7 @@ RULES: tuple[Rule, ...] = (
         "and $facts.peers $facts.familyWithoutPeers",
         reads=f".unicastPeers {_VIPS}",
     ),
-    _error(
+    error(
         ".unicastPeers",
         "a peer or source address has an address family without a VIP",
         "remove it, or add a VIP of that family to `virtualIpAddresses`",
@@ -301,7 +220,7 @@ RULES: tuple[Rule, ...] = (
         "$facts.strayFamily",
         reads=f"{_NODE_ADDRESSES} {_VIPS}",
     ),
-    _error(
+    error(
         ".unicastPeers",
         "a VIP is given as the address of a node",
         "use the nodes' own addresses: the VIP moves",
@@ -309,7 +228,7 @@ RULES: tuple[Rule, ...] = (
         "$facts.vipAsNodeAddress",
         reads=f"{_NODE_ADDRESSES} {_VIPS}",
     ),
-    _error(
+    error(
         ".unicastPeers",
         "the only peer of an address family is the node itself",
         "list the addresses of the other nodes too",
@@ -321,7 +240,7 @@ RULES: tuple[Rule, ...] = (
         "$facts.lonePeer",
         reads=".unicastPeers nodes",
     ),
-    _warning(
+    warning(
         ".unicastSourceAddress",
         "a source address without `unicastPeers` does nothing: advertisements are multicast",
         "remove it, or list `unicastPeers`",
@@ -329,7 +248,7 @@ RULES: tuple[Rule, ...] = (
         "and $facts.sources (not $facts.peers)",
         reads=_NODE_ADDRESSES,
     ),
-    _warning(
+    warning(
         ".unicastPeers",
         "no node is told which peer it is itself, so each holder also sends to itself and logs a warning every time",
         "say whose address is whose: `nodes: {NODE: {unicastSourceAddress: ADDRESS}}`",
@@ -337,35 +256,52 @@ RULES: tuple[Rule, ...] = (
         "and $facts.peers (not $facts.nodeSources)",
         reads=".unicastPeers nodes",
     ),
-    _error(
+    error(
         "nodes",
         "two nodes have the same `unicastSourceAddress`",
         "give each node its own address",
-        lambda f: _repeated([*f.node_sources]),
+        lambda f: repeated([*f.node_sources]),
         "ne (len $facts.nodeSources) (len (uniq $facts.nodeSources))",
     ),
-    _warning(
+    warning(
         "keepalived.garp",
         "keepalived sends at least one gratuitous ARP, so a repeat of 0 is rendered as 1",
         "use 1 or more",
-        lambda f: _when(not (f.garp.master_repeat and f.garp.master_refresh_repeat), "0"),
+        lambda f: when(not (f.garp.master_repeat and f.garp.master_refresh_repeat), "0"),
         "not (and $values.keepalived.garp.masterRepeat $values.keepalived.garp.masterRefreshRepeat)",
     ),
-    _error(
+    warning(
+        "imagePullSecrets",
+        "kubelet refuses a static pod that names a secret, so none is rendered",
+        "put the image onto the nodes, or give their container runtime the credentials",
+        lambda f: when(f.settings.static and f.settings.image_pull_secrets, "a list"),
+        "and $values.static $values.imagePullSecrets",
+        reads="static imagePullSecrets",
+    ),
+    error(
         "podLabels",
         "the labels that the DaemonSet selects its pods by cannot be set here",
         f"remove {' and '.join(f'`{label}`' for label in RESERVED_LABELS)}",
         lambda f: [label for label in RESERVED_LABELS if label in f.settings.pod_labels],
         " ".join(["or", *(f'(hasKey $podLabels "{label}")' for label in RESERVED_LABELS)]),
     ),
-    _error(
+    error(
         "podAnnotations",
         "this annotation is the one that rolls the pods when the configuration changes",
         f"remove `{CHECKSUM_ANNOTATION}`",
         lambda f: [key for key in f.settings.pod_annotations if key == CHECKSUM_ANNOTATION],
         f'hasKey $podAnnotations "{CHECKSUM_ANNOTATION}"',
     ),
-    _error(
+    warning(
+        "resources",
+        "a CPU limit and `advertInt` below 0.1 s do not go together",
+        "remove `limits.cpu`, or use an interval of 0.1 s or more: a container that has used its share up stands still"
+        " for the rest of 100 ms, in which three advertisements may be due",
+        lambda f: when(f.cpu_limit and f.interval < SHORT, f"{f.cpu_limit} and {f.interval:g}"),
+        f"and $facts.cpuLimited (lt $interval {SHORT})",
+        reads="resources .advertInt",
+    ),
+    error(
         "",
         "expected text without control characters and line separators that YAML cannot carry",
         "Helm would leave out or misread what stands beside it",
@@ -375,7 +311,7 @@ RULES: tuple[Rule, ...] = (
         r"regexMatch `[\x{7f}-\x{9f}\x{feff}\x{fffe}\x{ffff}]|[^\\](?:\\\\)*\\u202[89]`"
         r' (omit $values "global" | toJson)',
     ),
-    _error(
+    error(
         "",
         f"a key `{MERGE}` is a merge to YAML and cannot be rendered as a key",
         f"remove it; an anchor is merged by `{MERGE}: *ANCHOR`, without quotes and above the other keys",
@@ -384,4 +320,5 @@ RULES: tuple[Rule, ...] = (
         # Go's JSON has `<` as an escape; inside a text the quotes would have backslashes.
         r'regexMatch `[{,]"\\u003c\\u003c":` ($values | toJson)',
     ),
+    *AGENT_RULES,
 )

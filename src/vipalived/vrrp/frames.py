@@ -13,18 +13,22 @@ from typing import Final
 
 from vipalived.vrrp.packet import IPAddress, checksum
 
+ETHERTYPE_IPV4: Final = 0x0800
 ETHERTYPE_ARP: Final = 0x0806
 ETHERTYPE_IPV6: Final = 0x86DD
 BROADCAST: Final = b"\xff" * 6
 _ALL_NODES: Final = IPv6Address("ff02::1")
 _ALL_NODES_MAC: Final = bytes.fromhex("333300000001")
+_SOLICITED_NODES: Final = IPv6Address("ff02::1:ff00:0").packed[:-3]
+_SOLICITED_NODES_MAC: Final = bytes.fromhex("3333ff")
+_SOURCE_LINK_LAYER_ADDRESS, _TARGET_LINK_LAYER_ADDRESS = 1, 2
 _ETHERNET = struct.Struct(">6s6sH")
 _ARP = struct.Struct(">HHBBH6s4s6s4s")
 _ARP_HEAD = (1, 0x0800, 6, 4)
 _IPV6 = struct.Struct(">LHBB16s16s")
-_NA = struct.Struct(">BBHL16sBB6s")
+_ND = struct.Struct(">BBHL16sBB6s")
 _ICMPV6 = 58
-_NEIGHBOUR_ADVERTISEMENT = 136
+_NEIGHBOUR_SOLICITATION, _NEIGHBOUR_ADVERTISEMENT = 135, 136
 _ROUTER, _SOLICITED, _OVERRIDE = 0x80000000, 0x40000000, 0x20000000
 
 
@@ -58,12 +62,38 @@ def gratuitous_arp(address: IPv4Address, mac: bytes) -> bytes:
 def unsolicited_na(address: IPv6Address, mac: bytes, *, router: bool) -> bytes:
     """A neighbour advertisement from the address itself to all nodes: S=0, O=1, R as the node forwards."""
     flags = _OVERRIDE | (_ROUTER if router else 0)
-    fields = (flags, address.packed, 2, 1, mac)
-    pseudo = address.packed + _ALL_NODES.packed + struct.pack(">LL", _NA.size, _ICMPV6)
-    value = checksum(pseudo + _NA.pack(_NEIGHBOUR_ADVERTISEMENT, 0, 0, *fields))
-    ipv6 = _IPV6.pack(6 << 28, _NA.size, _ICMPV6, 255, address.packed, _ALL_NODES.packed)
-    body = _NA.pack(_NEIGHBOUR_ADVERTISEMENT, 0, value, *fields)
-    return _ETHERNET.pack(_ALL_NODES_MAC, mac, ETHERTYPE_IPV6) + ipv6 + body
+    packet = _neighbour_packet(
+        address, _ALL_NODES, _NEIGHBOUR_ADVERTISEMENT, flags, address, _TARGET_LINK_LAYER_ADDRESS, mac
+    )
+    return _ETHERNET.pack(_ALL_NODES_MAC, mac, ETHERTYPE_IPV6) + packet
+
+
+def question(address: IPAddress, mac: bytes, source: IPAddress) -> bytes:
+    """The frame that asks everybody but ourselves who has `address`; the answer comes to `mac` alone.
+
+    ARP asks as RFC 5227 does, for nobody. IPv6 must ask from an address of its own: an answer to `::` goes to
+    all nodes, and moves the address in their caches to whoever answers.
+    """
+    if isinstance(address, IPv4Address) or isinstance(source, IPv4Address):
+        head = _ETHERNET.pack(BROADCAST, mac, ETHERTYPE_ARP)
+        return head + _ARP.pack(*_ARP_HEAD, 1, mac, bytes(4), bytes(6), address.packed)
+    last = address.packed[-3:]
+    group = IPv6Address(_SOLICITED_NODES + last)
+    packet = _neighbour_packet(
+        source, group, _NEIGHBOUR_SOLICITATION, 0, address, _SOURCE_LINK_LAYER_ADDRESS, mac
+    )
+    return _ETHERNET.pack(_SOLICITED_NODES_MAC + last, mac, ETHERTYPE_IPV6) + packet
+
+
+def _neighbour_packet(
+    source: IPv6Address, to: IPv6Address, kind: int, flags: int, target: IPv6Address, option: int, mac: bytes
+) -> bytes:
+    """Neighbour discovery with its one option (RFC 4861 sections 4.3 and 4.4)."""
+    fields = (flags, target.packed, option, 1, mac)
+    pseudo = source.packed + to.packed + struct.pack(">LL", _ND.size, _ICMPV6)
+    value = checksum(pseudo + _ND.pack(kind, 0, 0, *fields))
+    ipv6 = _IPV6.pack(6 << 28, _ND.size, _ICMPV6, 255, source.packed, to.packed)
+    return ipv6 + _ND.pack(kind, 0, value, *fields)
 
 
 def parse(frame: bytes) -> Claim | None:

@@ -28,6 +28,7 @@ from vipalived.vrrp.model import (
     SendAdvert,
     State,
 )
+from vipalived.vrrp.moves import meet
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ def step(
 ) -> tuple[State, tuple[MemberAction, ...]]:
     """As `router.step`; `member` is the one that received an `Advert`, and does not matter otherwise."""
     config = group.config
+    state, event = meet(config, state, event)
     if isinstance(event, Advert) and member != 0:
         if event.priority == RESIGN or isinstance(state.role, Resigning):
             return state, ()

@@ -6,15 +6,16 @@ Times are seconds on the caller's monotonic clock. Nothing here decides anything
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from vipalived.vrrp.packet import IPAddress
 from vipalived.vrrp.timers import Version, master_down_interval, skew_time
 
 OWNER: Final = 255
-LAST_RESORT: Final = 1
 RESIGN: Final = 0
 PROMPT: Final = 0.05
 """A Backup computes its Skew_Time after priority 0 over at most this long."""
@@ -24,9 +25,31 @@ ANSWER_GAP: Final = 0.01
 """Losing advertisements are answered at most this often, so that junk is not amplified."""
 DEFEND_GAP: Final = 1.0
 """A foreign claim to a VIP is answered by ARP at most this often: two stubborn hosts must not flood."""
+PATIENCE: Final = 3.0
+"""A healthy Backup lets an unready Master be for so long: when etcd stalls, every API server is unready within
+some two seconds, and the addresses must stay where they are."""
 ECHOES: Final = (0.0, 0.05, 0.25)
 """A holder that has heard a loser repeats its ARP after so long: the loser may have sent one of its own
 (keepalived does up to 7 ms after its advertisement)."""
+
+
+class Standing(StrEnum):
+    """What is known of the local API server, and so of the node.
+
+    Unproven: it has never answered. Unready: it answers, but not that it is ready. Dead: it is gone, hangs, or
+    is about to stop.
+    """
+
+    HEALTHY = "healthy"
+    UNPROVEN = "unproven"
+    UNREADY = "unready"
+    DEAD = "dead"
+
+
+RANKS: Final[Mapping[Standing, int]] = MappingProxyType(
+    {Standing.UNPROVEN: 3, Standing.UNREADY: 2, Standing.DEAD: 1}
+)
+"""The priority that a node of such a standing takes part with: below every healthy one, above nothing."""
 
 
 class Reason(StrEnum):
@@ -34,6 +57,7 @@ class Reason(StrEnum):
 
     STARTUP = "startup"
     ADOPTED = "leftover-address-adopted"
+    SUCCESSION = "succession-on-this-node"
     SHUTDOWN = "shutdown"
     RELEASED = "released"
     REJOINED = "rejoined"
@@ -43,14 +67,18 @@ class Reason(StrEnum):
     HEALTHY = "healthy"
     MASTER_DOWN = "master-down-expired"
     MASTER_RESIGNED = "master-resigned"
-    MASTER_UNHEALTHY = "master-is-last-resort"
+    MASTER_UNHEALTHY = "master-is-unhealthy"
     CLAIM_UNOPPOSED = "claim-unopposed"
     BETTER_CLAIM = "better-claim-heard"
     FOREIGN_HOLDER = "foreign-holder"
+    STRANGER_GONE = "stranger-gone"
     SUCCESSOR_OWNS = "successor-owns"
     NO_SUCCESSOR = "no-successor"
     STALLED = "stalled"
     RECONFIGURED = "reconfigured"
+    ADDRESS_LOST = "address-lost"
+    ADDRESS_MISSING = "address-missing"
+    DAEMON_ENDED = "keepalived-ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +129,11 @@ class Config:
     parting_advert: bool = True
     """A Master that hears a better one advertises once more, so that the winner repeats its ARP."""
     last_resort: bool = True
-    """Unhealthy: take part with priority 1 instead of not at all."""
+    """Not healthy: take part with a priority of `RANKS` instead of not at all."""
     kernel_lease: bool = True
     """Addresses carry a finite lifetime."""
+    ask_first: bool = True
+    """A router that has met no other yet does not claim what a stranger has."""
 
     @property
     def lease(self) -> float:
@@ -143,12 +173,18 @@ class Initialize:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """Waits. `interval` is the Master's, learned; `master` is whom it was last heard from."""
+    """Waits. `interval` is the Master's, learned; `master` is whom it was last heard from.
+
+    `displace_at`: when this router takes over although the Master lives, as its `master_priority` says that it is
+    not healthy.
+    """
 
     master_down_at: float
     interval: float
     master: IPAddress | None = None
     reason: Reason = Reason.MASTER_DOWN
+    master_priority: int | None = None
+    displace_at: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,25 +239,42 @@ Role = Initialize | Backup | Adopting | Claiming | Master | Resigning
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A router between two steps: its role, and what it has been told about the world."""
+    """A router between two steps: its role, and what it has been told about the world.
+
+    `acquainted`: it has heard another router of its kind, or claimed the addresses, in this life. Before that a
+    stranger, heard of last, keeps it from claiming until `occupied_until`.
+    """
 
     role: Role = field(default_factory=Initialize)
     started: bool = False
-    healthy: bool = True
+    standing: Standing = Standing.HEALTHY
     link: bool = True
     released: bool = False
+    acquainted: bool = False
+    occupied_until: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True)
 class Startup:
-    """Take part; `leftover` when the addresses are already on the node, left by a dead predecessor."""
+    """Take part; `leftover` when the addresses are already on the node, left by a dead predecessor.
+
+    `acquainted` when that one was, see `State`; `inherited` when it was Master to its end, and has left them to this
+    router only now.
+    """
 
     leftover: bool = False
+    acquainted: bool = False
+    inherited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """Stop taking part; done when the role is Initialize."""
+    """Stop taking part; done when the role is Initialize.
+
+    `heir`: an equal router on this node is about to start, and takes up what it finds there.
+    """
+
+    heir: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,18 +284,22 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class Advert:
-    """An advertisement that passed every check of the packet module; seconds."""
+    """An advertisement that passed every check of the packet module; seconds.
+
+    It is `strange` when the addresses in it are all others than the receiver's.
+    """
 
     priority: int
     interval: float
     source: IPAddress
+    strange: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
     """The health check changed its mind."""
 
-    healthy: bool
+    standing: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +334,13 @@ class ForeignClaim:
 
 
 @dataclass(frozen=True, slots=True)
+class Stranger:
+    """Somebody advertises the virtual router's ID in a way that no router of its kind does."""
+
+    source: IPAddress
+
+
+@dataclass(frozen=True, slots=True)
 class AddressLost:
     """Somebody else removed one of the addresses from this node."""
 
@@ -294,6 +358,7 @@ Event = (
     | Rejoin
     | Reconfigured
     | ForeignClaim
+    | Stranger
     | AddressLost
 )
 

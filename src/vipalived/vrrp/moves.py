@@ -12,7 +12,8 @@ from vipalived.vrrp.model import (
     ANSWER_GAP,
     DEFEND_GAP,
     ECHOES,
-    LAST_RESORT,
+    PATIENCE,
+    RANKS,
     RESIGN,
     Action,
     AddAddresses,
@@ -23,6 +24,7 @@ from vipalived.vrrp.model import (
     Changed,
     Claiming,
     Config,
+    Event,
     Initialize,
     Master,
     Reason,
@@ -30,18 +32,21 @@ from vipalived.vrrp.model import (
     Resigning,
     Role,
     SendAdvert,
+    Standing,
     State,
+    Stranger,
 )
 
 
 def takes_part(config: Config, state: State) -> bool:
     """Whether the router competes for the addresses at all."""
-    return state.started and state.link and not state.released and (state.healthy or config.last_resort)
+    able = state.standing is Standing.HEALTHY or config.last_resort
+    return state.started and state.link and not state.released and able
 
 
 def effective_priority(config: Config, state: State) -> int:
-    """The configured priority, or that of the last resort."""
-    return config.priority if state.healthy else LAST_RESORT
+    """The configured priority, or that of a standing that is not healthy."""
+    return min(config.priority, RANKS.get(state.standing, config.priority))
 
 
 def holds(state: State) -> bool:
@@ -103,7 +108,7 @@ class Turn:
 
 def claim(turn: Turn, reason: Reason, *, held: bool = False) -> Turn:
     """Advertise and listen; without a claim window, own at once as the RFC says."""
-    window = turn.config.window
+    window, turn = turn.config.window, replace(turn, state=replace(turn.state, acquainted=True))
     if not window:
         return own(turn, reason)
     return turn.does(SendAdvert(turn.priority)).to(Claiming(turn.now + window, turn.now, held), reason)
@@ -206,6 +211,16 @@ def resign(turn: Turn, reason: Reason) -> Turn:
     return turn.to(Resigning(until, now + config.interval, renew_at), reason)
 
 
+def bequeath(turn: Turn) -> Turn:
+    """Leave the addresses on the node to the next router there: nobody else is to notice.
+
+    An advertisement and a renewal just before give it all the time that there is.
+    """
+    turn = turn.does(SendAdvert(turn.priority)).adds()
+    ended = replace(turn.state, started=False)
+    return replace(turn, state=ended).to(Initialize(), Reason.SUCCESSION)
+
+
 def yield_to(turn: Turn, advert: Advert, renew_at: float) -> Turn:
     """A better router claims what this one has: keep it until that one owns it.
 
@@ -228,7 +243,7 @@ def depart(turn: Turn, advert: Advert) -> Turn:
     The parting advertisement is made to lose, whatever this router's priority: it has no claim to defend.
     """
     priority = advert.priority - 1
-    parts = turn.config.parting_advert and holds(turn.state) and priority >= LAST_RESORT
+    parts = turn.config.parting_advert and holds(turn.state) and priority > RESIGN
     return turn.does(SendAdvert(priority)) if parts else turn
 
 
@@ -269,24 +284,86 @@ def resigning_hears(turn: Turn, role: Resigning, advert: Advert) -> Turn:
     return turn.stay(Resigning(until, math.inf, role.renew_at, successor, silent))
 
 
+def meet(config: Config, state: State, event: Event) -> tuple[State, Event]:
+    """What an advertisement is to who has met no other router yet: an acquaintance, or a stranger's.
+
+    Later on its addresses do not matter (RFC 9568 section 7.1 has a receiver log it): they may be about to change.
+    """
+    if not isinstance(event, Advert):
+        return state, event
+    if event.strange and config.ask_first and not state.acquainted:
+        return state, Stranger(event.source)
+    return replace(state, acquainted=True), event
+
+
+def claim_at(state: State, role: Backup) -> float:
+    """When a Backup takes over from a Master that is silent."""
+    return role.master_down_at if state.acquainted else max(role.master_down_at, state.occupied_until)
+
+
+def held_back(state: State, now: float) -> bool:
+    """Whether nothing but a stranger keeps the router from its first claim."""
+    role = state.role
+    return isinstance(role, Backup) and role.master_down_at <= now < claim_at(state, role)
+
+
+def hold_back(turn: Turn) -> Turn:
+    """A stranger has the addresses, or their virtual router's ID: before the first claim that counts like a Master.
+
+    Only then: who has met a Master claims when that one falls silent, whoever else may still answer for the
+    addresses. Its node may be left without a daemon.
+    """
+    config, state = turn.config, turn.state
+    if state.acquainted or not config.ask_first:
+        return turn
+    until = turn.now + config.down(turn.priority, config.interval)
+    return replace(turn, state=replace(state, occupied_until=until))
+
+
 def backup_hears(turn: Turn, role: Backup, advert: Advert) -> Backup:
-    """RFC 9568 section 6.4.2, and the two departures that shorten a Backup's wait."""
+    """RFC 9568 section 6.4.2, and the departures that shorten a Backup's wait."""
     config, now, own_priority = turn.config, turn.now, turn.priority
-    last_resort = config.last_resort and advert.priority == LAST_RESORT < own_priority
-    if (advert.priority == RESIGN or last_resort) and role.master not in (None, advert.source):
+    weak = _wait_for(turn, advert.priority) is not None
+    if (advert.priority == RESIGN or weak) and role.master not in (None, advert.source):
         # A resignation's late copy, or the last word of a last resort, must not unseat who has taken over since.
         return role
     if advert.priority == RESIGN:
-        return _hurry(turn, role, Reason.MASTER_RESIGNED)
-    if last_resort:
-        return _hurry(turn, replace(role, master=advert.source), Reason.MASTER_UNHEALTHY)
-    if config.preempt and advert.priority < own_priority:
-        return replace(role, master=advert.source)
+        at = now + config.succession(own_priority, role.interval)
+        soonest = min(at, role.master_down_at) if config.prompt_succession else at
+        return replace(role, master_down_at=soonest, reason=Reason.MASTER_RESIGNED)
+    heard = replace(role, master=advert.source, master_priority=advert.priority)
+    low = config.last_resort and advert.priority in RANKS.values()
+    if config.preempt and advert.priority < own_priority and not low:
+        return displacing(turn, heard)
     interval = advert.interval if config.version == 3 else config.interval
-    return Backup(now + config.down(own_priority, interval), interval, advert.source)
+    down_at = now + config.down(own_priority, interval)
+    follows = replace(heard, master_down_at=down_at, interval=interval, reason=Reason.MASTER_DOWN)
+    return displacing(turn, follows)
 
 
-def _hurry(turn: Turn, role: Backup, reason: Reason) -> Backup:
-    at = turn.now + turn.config.succession(turn.priority, role.interval)
-    soonest = min(at, role.master_down_at) if turn.config.prompt_succession else at
-    return replace(role, master_down_at=soonest, reason=reason)
+def displacing(turn: Turn, role: Backup) -> Backup:
+    """When to displace a Master that is not healthy, as things are now; a wait under way is not begun anew."""
+    wait = _wait_for(turn, role.master_priority)
+    return replace(role, displace_at=math.inf if wait is None else min(role.displace_at, turn.now + wait))
+
+
+def _wait_for(turn: Turn, master_priority: int | None) -> float | None:
+    """How long to wait before displacing a Master of this priority; None: it may stay."""
+    config, own_priority = turn.config, turn.priority
+    patience = patience_with(master_priority, own_priority, turn.state.standing)
+    if patience is None or not config.last_resort:
+        return None
+    return patience or config.succession(own_priority, config.interval)
+
+
+def patience_with(master_priority: int | None, own_priority: int, standing: Standing) -> float | None:
+    """How long a Backup of this priority and standing bears with a Master that is not healthy; None: it may stay.
+
+    A dead API server gives way to any better node. An unready one gives way to a healthy node alone, and not
+    before it has turned out that the others are not as slow.
+    """
+    if master_priority is None or master_priority >= own_priority or master_priority not in RANKS.values():
+        return None
+    if master_priority != RANKS[Standing.UNREADY]:
+        return 0.0
+    return PATIENCE if standing is Standing.HEALTHY else None

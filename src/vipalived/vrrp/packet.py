@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
@@ -61,6 +61,12 @@ class Discard(StrEnum):
     INTERVAL_ZERO = "interval-zero"
     INTERVAL = "interval"
     SEQUENCE = "ah-sequence"
+
+
+STRANGE: Final = frozenset(
+    {Discard.VERSION, Discard.AUTH_TYPE, Discard.PASSWORD, Discard.ICV, Discard.INTERVAL}
+)
+"""Refused for one of these, a packet is another installation's, or another configuration's, and no rubbish."""
 
 
 class AuthType(StrEnum):
@@ -256,22 +262,34 @@ def open_ipv4(packet: bytes) -> Datagram | Discard:
 
 def decode(datagram: Datagram, policy: Policy) -> Accepted | Discard:
     """The VRRP message in `datagram` as an advertisement, or the first check of the ladder that it fails."""
+    for reason in faults(datagram, policy):
+        return reason
+    return Accepted(contents(datagram, policy.version), datagram.source, _sequence(datagram))
+
+
+def faults(datagram: Datagram, policy: Policy) -> Iterator[Discard]:
+    """Every check of the ladder that `datagram` fails; what is too short to have a header, the rest cannot judge."""
     for refuses, reason in _LADDER:
         if refuses(datagram, policy):
-            return reason
+            yield reason
+            if reason is Discard.TOO_SHORT:
+                return
+
+
+def contents(datagram: Datagram, version: Version) -> Advertisement:
+    """What a VRRP message of the right version, type and length says."""
     data = datagram.payload
     _, vrid, priority, count, timing, _ = _HEADER.unpack_from(data)
     size = len(datagram.source.packed)
     kind = IPv4Address if size == 4 else IPv6Address
     blocks = (data[at : at + size] for at in range(_HEADER.size, _HEADER.size + count * size, size))
-    advertisement = Advertisement(
-        version=policy.version,
+    return Advertisement(
+        version=version,
         vrid=vrid,
         priority=priority,
-        interval=(timing & _MAX_CENTISECONDS) / 100 if policy.version == 3 else float(timing & 0xFF),
+        interval=(timing & _MAX_CENTISECONDS) / 100 if version == 3 else float(timing & 0xFF),
         addresses=tuple(kind(block) for block in blocks),
     )
-    return Accepted(advertisement, datagram.source, _sequence(datagram))
 
 
 def _sequence(datagram: Datagram) -> int:

@@ -5,7 +5,8 @@ The event table is RFC 9568 section 6.4; the deliberate departures from it are f
 - Taking over: Backup -> Claiming -> Master. A claim is an advertisement; whoever hears a better one (higher
   priority, then higher address) steps back before it has touched anybody's ARP cache.
 - Giving away: Master -> Resigning -> Backup or Initialize. The addresses stay until the successor owns them.
-  A resigning router sends no ARP and, whatever it hears, never again its own priority.
+  A resigning router sends no ARP and, whatever it hears, never again its own priority. To an heir on the same
+  node it leaves them without a word, Master -> Initialize, and that one begins with a claim.
 - A step that comes more than Master_Down_Interval late finds a router that may have been succeeded: it claims
   anew while its lease lasts, and without one it lets go and listens. Read every queued packet before `Timer`.
 
@@ -21,6 +22,7 @@ from typing import assert_never
 
 from vipalived.vrrp.model import (
     OWNER,
+    RESIGN,
     Action,
     AddressLost,
     Adopting,
@@ -43,21 +45,29 @@ from vipalived.vrrp.model import (
     Resigning,
     SendAdvert,
     Shutdown,
+    Standing,
     Startup,
     State,
+    Stranger,
     Timer,
 )
 from vipalived.vrrp.moves import (
     Turn,
     backup_hears,
+    bequeath,
     claim,
+    claim_at,
     defend,
     depart,
+    displacing,
     effective_priority,
+    held_back,
+    hold_back,
     holds,
     keep,
     master_hears,
     master_timer,
+    meet,
     own,
     resign,
     resigning_hears,
@@ -67,12 +77,13 @@ from vipalived.vrrp.moves import (
     yield_to,
 )
 
-__all__ = ["deadline", "effective_priority", "holds", "step", "takes_part"]
+__all__ = ["deadline", "effective_priority", "held_back", "holds", "step", "takes_part"]
 
 
 def step(config: Config, state: State, event: Event, now: float) -> tuple[State, tuple[Action, ...]]:
     """What `event` at `now` makes of `state`, and what to do about it, in this order."""
     before = event.previous if isinstance(event, Reconfigured) else config
+    state, event = meet(config, state, event)
     turn = _after_stall(Turn(before, now, state), event)
     turn = _handle(turn, event, config)
     return turn.state, turn.actions
@@ -84,7 +95,7 @@ def deadline(state: State) -> float | None:
         case Initialize():
             return None
         case Backup():
-            return role.master_down_at
+            return min(claim_at(state, role), role.displace_at)
         case Adopting() | Claiming():
             return role.until
         case Master():
@@ -104,13 +115,18 @@ def _handle(turn: Turn, event: Event, config: Config) -> Turn:
             return _hears(turn, event)
         case ForeignClaim():
             return _sees_claim(turn)
+        case Stranger():
+            return hold_back(turn) if isinstance(state.role, Backup) else turn
         case AddressLost():
             held = isinstance(state.role, Master)
             return turn.adds().does(Announce(config.addresses)) if held else turn
         case Reconfigured():
             return _reconfigure(turn, replace(turn, config=config))
         case Startup():
-            return _start(turn, replace(state, started=True), leftover=event.leftover)
+            known = state.acquainted or event.acquainted or event.leftover
+            return _start(turn, replace(state, started=True, acquainted=known), event)
+        case Shutdown(heir=True) if isinstance(state.role, Master):
+            return bequeath(turn)
         case Shutdown() | Release() | Rejoin() | Health() | Link():
             return _settle(turn, *_told(turn, event))
         case _:
@@ -127,9 +143,9 @@ def _told(turn: Turn, event: Shutdown | Release | Rejoin | Health | Link) -> tup
             fact, reason = replace(state, released=True), Reason.RELEASED
         case Rejoin():
             fact, reason = replace(state, released=False), Reason.REJOINED
-        case Health(healthy):
-            fact = replace(state, healthy=healthy)
-            reason = Reason.HEALTHY if healthy else Reason.UNHEALTHY
+        case Health(standing):
+            fact = replace(state, standing=standing)
+            reason = Reason.HEALTHY if standing is Standing.HEALTHY else Reason.UNHEALTHY
         case Link(up):
             fact, reason = replace(state, link=up), Reason.LINK_UP if up else Reason.LINK_DOWN
         case _:
@@ -137,12 +153,14 @@ def _told(turn: Turn, event: Shutdown | Release | Rejoin | Health | Link) -> tup
     return replace(turn, state=fact), reason
 
 
-def _start(turn: Turn, state: State, *, leftover: bool) -> Turn:
+def _start(turn: Turn, state: State, event: Startup) -> Turn:
     after = replace(turn, state=state)
-    if not leftover or not isinstance(state.role, Initialize):
+    if not event.leftover or not isinstance(state.role, Initialize):
         return _settle(turn, after, Reason.STARTUP)
     if not after.takes_part:
         return after.does(RemoveAddresses(turn.config.addresses))
+    if event.inherited:
+        return claim(after.adds(), Reason.SUCCESSION, held=True)
     # A living Master is heard within an interval; a dead one's Backups wait for three.
     until = turn.now + turn.config.interval + turn.config.skew(after.priority, turn.config.interval)
     return after.adds().to(Adopting(until), Reason.ADOPTED)
@@ -159,18 +177,21 @@ def _settle(before: Turn, after: Turn, reason: Reason) -> Turn:
         # The address owner need not wait (RFC 9568 section 6.4.1), unless it has been told not to preempt.
         at_once = after.priority == OWNER and after.config.preempt
         return claim(after, reason) if at_once else after.to(after.backup(), reason)
-    if before.state.healthy and not after.state.healthy and isinstance(role, Master | Claiming):
+    died = before.state.standing is not after.state.standing is Standing.DEAD
+    if died and isinstance(role, Master | Claiming):
         return resign(after, reason)
     return _reprioritize(before, after) if before.priority != after.priority else after
 
 
 def _reprioritize(before: Turn, after: Turn) -> Turn:
     match role := after.state.role:
-        case Backup(reason=Reason.MASTER_DOWN):
-            # Keep the time already waited, as keepalived does.
-            old = before.config.down(before.priority, role.interval)
-            new = after.config.down(after.priority, role.interval)
-            return after.stay(replace(role, master_down_at=role.master_down_at - old + new))
+        case Backup():
+            if role.reason is Reason.MASTER_DOWN:
+                # Keep the time already waited, as keepalived does.
+                old = before.config.down(before.priority, role.interval)
+                new = after.config.down(after.priority, role.interval)
+                role = replace(role, master_down_at=role.master_down_at - old + new)
+            return after.stay(displacing(after, role))
         case Master():
             return after.does(SendAdvert(after.priority)).stay(replace(role, sent_at=after.now))
         case _:
@@ -205,7 +226,7 @@ def _after_stall(turn: Turn, event: Event) -> Turn:
         case Master() | Claiming():
             since, interval = role.sent_at, config.interval
         case Backup():
-            since, interval = role.master_down_at, role.interval
+            since, interval = claim_at(turn.state, role), role.interval
         case _:
             return turn
     if now - since <= config.down(turn.priority, interval):
@@ -218,6 +239,9 @@ def _after_stall(turn: Turn, event: Event) -> Turn:
     listening = Backup(now + interval + config.skew(turn.priority, interval), interval)
     if isinstance(event, Advert):
         turn = depart(turn, event)
+    elif holds(turn.state) and config.parting_advert:
+        # A Master behind a partition that ends just now tells the clients when it hears this; nobody else would.
+        turn = turn.does(SendAdvert(RESIGN))
     return turn.removes().to(listening, Reason.STALLED)
 
 
@@ -229,7 +253,8 @@ def _timer(turn: Turn) -> Turn:
         case Initialize():
             return turn
         case Backup():
-            return claim(turn, role.reason)
+            displaces = turn.now < role.master_down_at
+            return claim(turn, Reason.MASTER_UNHEALTHY if displaces else role.reason)
         case Adopting():
             return claim(turn, Reason.ADOPTED, held=True)
         case Claiming():
@@ -274,5 +299,7 @@ def _sees_claim(turn: Turn) -> Turn:
             return turn.stay(Resigning(until, math.inf, role.renew_at, successor))
         case Adopting():
             return rest(turn, Reason.FOREIGN_HOLDER)
+        case Backup():
+            return hold_back(turn)
         case _:
             return turn

@@ -1,0 +1,63 @@
+{{/*
+What the nodes of a running cluster say to `nodeSelector` and `tolerations`; empty where all is well, and where there
+is no cluster to ask (`helm template`, `--dry-run=client`).
+*/}}
+{{- define "vipalived.clusterWarnings" -}}
+{{- $nodes := default (list) (lookup "v1" "Node" "" "").items -}}
+{{- $selector := include "vipalived.nodeSelector" . | fromYaml -}}
+{{- $tolerations := include "vipalived.tolerations" . | fromYamlArray -}}
+{{- $label := include "vipalived.controlPlane" . | trim -}}
+{{- $selected := 0 -}}
+{{- $tainted := list -}}
+{{- $values := list -}}
+{{- range $node := $nodes -}}
+  {{- $labels := default (dict) $node.metadata.labels -}}
+  {{- if hasKey $labels $label -}}{{- $values = append $values (get $labels $label) -}}{{- end -}}
+  {{- $fits := true -}}
+  {{- range $key, $value := $selector -}}
+    {{- if or (not (hasKey $labels $key)) (ne (get $labels $key) $value) -}}{{- $fits = false -}}{{- end -}}
+  {{- end -}}
+  {{- if $fits -}}
+    {{- $selected = add1 $selected -}}
+    {{- range $taint := default (list) $node.spec.taints -}}
+      {{- if not (include "vipalived.tolerated" (dict "taint" $taint "tolerations" $tolerations)) -}}
+        {{- $tainted = append $tainted (printf "%s (%s:%s)" $node.metadata.name $taint.key $taint.effect) -}}
+      {{- end -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- if and $nodes (not $selected) -}}
+{{- print "- nodeSelector: no node of this cluster has these labels, so no pod will run\n" -}}
+{{- $wanted := get $selector $label -}}
+{{- if and (has "" $values) $wanted -}}
+{{- printf "  hint: here the value of `%s` is empty, as kubeadm has it: use `distribution: kubeadm`\n" $label -}}
+{{- else if and (has (include "vipalived.marked" . | trim) $values) (hasKey $selector $label) (not $wanted) -}}
+{{- printf "  hint: here the value of `%s` is `true`, as k3s and RKE2 have it: use `distribution: k3s` or `rke2`\n" $label -}}
+{{- else -}}
+{{- print "  hint: compare them with `kubectl get nodes --show-labels`\n" -}}
+{{- end -}}
+{{- end -}}
+{{- with $tainted -}}
+{{- printf "- tolerations: taints keep the pods off nodes that `nodeSelector` chooses, found %s\n" (join ", " .) -}}
+{{- print "  hint: set `distribution`, or add them to `tolerations`\n" -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+"true" when a taint keeps no pod of a DaemonSet off. Takes (dict "taint" TAINT "tolerations" [...]).
+The DaemonSet's controller adds tolerations of its own for what comes and goes with a node's condition.
+*/}}
+{{- define "vipalived.tolerated" -}}
+{{- $taint := .taint -}}
+{{- $tolerated := eq $taint.effect "PreferNoSchedule" -}}
+{{- range list "not-ready:NoExecute" "unreachable:NoExecute" "disk-pressure:NoSchedule" "memory-pressure:NoSchedule" "pid-pressure:NoSchedule" "unschedulable:NoSchedule" "network-unavailable:NoSchedule" -}}
+  {{- if eq (printf "node.kubernetes.io/%s" .) (printf "%s:%s" $taint.key $taint.effect) -}}{{- $tolerated = true -}}{{- end -}}
+{{- end -}}
+{{- range .tolerations -}}
+  {{- $exists := eq (default "Equal" .operator) "Exists" -}}
+  {{- $key := or (eq (default "" .key) $taint.key) (and $exists (empty .key)) -}}
+  {{- $effect := or (empty .effect) (eq (default "" .effect) $taint.effect) -}}
+  {{- if and $key $effect (or $exists (eq (default "" .value) (default "" $taint.value))) -}}{{- $tolerated = true -}}{{- end -}}
+{{- end -}}
+{{- if $tolerated -}}true{{- end -}}
+{{- end -}}

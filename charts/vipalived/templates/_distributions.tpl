@@ -1,0 +1,63 @@
+{{/* Generated from src/vipalived/settings by `make generate`; do not edit. */}}
+
+{{- define "vipalived.distributions" -}}
+{
+  "kubeadm": {
+    "labelValue": "",
+    "tolerations": [
+      {
+        "effect": "NoSchedule",
+        "key": "node-role.kubernetes.io/control-plane",
+        "operator": "Exists"
+      },
+      {
+        "effect": "NoSchedule",
+        "key": "node-role.kubernetes.io/master",
+        "operator": "Exists"
+      }
+    ]
+  },
+  "k3s": {
+    "labelValue": "true",
+    "tolerations": [
+      {
+        "key": "CriticalAddonsOnly",
+        "operator": "Exists"
+      },
+      {
+        "key": "node-role.kubernetes.io/control-plane",
+        "operator": "Exists"
+      },
+      {
+        "key": "node-role.kubernetes.io/etcd",
+        "operator": "Exists"
+      }
+    ]
+  },
+  "rke2": {
+    "labelValue": "true",
+    "tolerations": [
+      {
+        "key": "CriticalAddonsOnly",
+        "operator": "Exists"
+      },
+      {
+        "key": "node-role.kubernetes.io/control-plane",
+        "operator": "Exists"
+      },
+      {
+        "key": "node-role.kubernetes.io/etcd",
+        "operator": "Exists"
+      }
+    ]
+  }
+}
+{{- end -}}
+
+{{- define "vipalived.controlPlane" -}}
+node-role.kubernetes.io/control-plane
+{{- end -}}
+
+{{- define "vipalived.marked" -}}
+true
+{{- end -}}

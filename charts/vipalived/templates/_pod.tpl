@@ -1,0 +1,140 @@
+{{/*
+The pod's specification, for the DaemonSet and the static pod.
+Takes (dict "context" $ "nodeSelector" ... "affinity" ... "tolerations" YAML).
+*/}}
+{{- define "vipalived.podSpec" -}}
+{{- $values := .context.Values -}}
+{{- $contents := ternary "agent" "keepalived" (eq (include "vipalived.runsAgent" .context) "true") -}}
+hostNetwork: {{ $values.hostNetwork }}
+automountServiceAccountToken: {{ default false $values.automountServiceAccountToken }}
+{{- with and (not $values.static) $values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.priorityClassName }}
+priorityClassName: {{ . | quote }}
+{{- end }}
+{{- with $values.podSecurityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with include "vipalived.gracePeriod" .context }}
+terminationGracePeriodSeconds: {{ . }}
+{{- end }}
+{{- with .nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations:
+  {{- . | nindent 2 }}
+{{- end }}
+containers:
+  - {{- include (printf "vipalived.%sContainer" $contents) .context | nindent 4 }}
+volumes:
+  {{- include (printf "vipalived.%sVolumes" $contents) .context | nindent 2 }}
+{{- end -}}
+
+{{/*
+A holder that resigns with no successor in sight answers for the VIP for one Master_Down_Interval, which is less
+than four advertisement intervals. Empty for Kubernetes' own 30 seconds.
+*/}}
+{{- define "vipalived.gracePeriod" -}}
+{{- $interval := .Values.keepalived.vrrpInstance.advertInt | toString | float64 -}}
+{{- $needed := add (int (ceil (mulf 4.0 $interval))) 5 -}}
+{{- if and (eq (include "vipalived.newer" . | fromJson).engine "native") (gt $needed 30) -}}{{ $needed }}{{- end -}}
+{{- end -}}
+
+{{- define "vipalived.nodeName" -}}
+- name: NODE_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: spec.nodeName
+{{- end -}}
+
+{{- define "vipalived.probe" -}}
+{{- if .enabled }}
+{{- omit . "enabled" | toYaml }}
+{{- end }}
+{{- end -}}
+
+{{- define "vipalived.keepalivedContainer" -}}
+name: keepalived
+image: {{ printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+command:
+  - /bin/sh
+  - -c
+  - |
+    {{- include "vipalived.install" . | nindent 4 }}
+    {{- if .Values.static }}
+    printf '%s' "$KEEPALIVED_CONF" >/etc/keepalived/keepalived.conf
+    {{- end }}
+    {{- if include "vipalived.choosesInterface" . }}
+    {{- include "vipalived.chooseInterface" . | nindent 4 }}
+    {{- end }}
+    {{- include "vipalived.exec" . | nindent 4 }}
+env:
+  {{- include "vipalived.nodeName" . | nindent 2 }}
+  {{- if .Values.static }}
+  - name: KEEPALIVED_CONF
+    value: |
+      {{- include "vipalived.keepalivedConf" . | trim | nindent 6 }}
+  {{- end }}
+{{- with .Values.securityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- range $probe := list "startupProbe" "livenessProbe" "readinessProbe" }}
+{{- with include "vipalived.probe" (default (dict) (get $.Values $probe)) }}
+{{ $probe }}:
+  {{- . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- with .Values.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+volumeMounts:
+  - name: config
+    mountPath: /etc/keepalived
+{{- end -}}
+
+{{- define "vipalived.keepalivedVolumes" -}}
+- name: config
+  {{- if .Values.static }}
+  emptyDir: {}
+  {{- else }}
+  configMap:
+    name: {{ include "vipalived.fullname" . }}-config
+  {{- end }}
+{{- end -}}
+
+{{/*
+Finds keepalived, or installs it. As in the 0.2.3 chart the image may be a bare Alpine.
+*/}}
+{{- define "vipalived.install" -}}
+command -v keepalived >/dev/null || apk add --no-cache keepalived || {
+  echo 'vipalived: keepalived is not in the image, and apk cannot install it' >&2
+  exit 1
+}
+{{- end -}}
+
+{{/*
+exec, so that keepalived is PID 1 and gets SIGTERM: it resigns and takes the VIP away in a second.
+*/}}
+{{- define "vipalived.exec" -}}
+exec keepalived --dont-fork --log-console --log-detail --vrrp --use-file=
+{{- if include "vipalived.choosesInterface" . }}"$conf"{{ else }}/etc/keepalived/keepalived.conf{{ end }} --config-id="$NODE_NAME"
+{{- end -}}
+
+{{/*
+"true" when some node is to choose its interface by itself.
+*/}}
+{{- define "vipalived.choosesInterface" -}}
+{{- if has "auto" (include "vipalived.facts" . | fromJson).interfaces -}}true{{- end -}}
+{{- end -}}

@@ -1,0 +1,206 @@
+"""What is known of this node at one moment, as plain values: shown by `vipalived status`, served as metrics.
+
+Made by `agent.ledger`, carried as JSON. Moments are seconds since 1970, durations seconds, addresses text.
+It imports next to nothing, as `vipalived status` may be a probe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+STATES: Final = ("INITIALIZE", "WAITING", "BACKUP", "ADOPTING", "CLAIMING", "MASTER", "RESIGNING", "FAULT")
+"""Of both engines; only keepalived has FAULT. WAITING is for another instance on this node, which acts."""
+HOLDING: Final = frozenset({"MASTER", "RESIGNING"})
+"""In these the node is the Master that it knows."""
+STANDINGS: Final = ("healthy", "unproven", "unready", "dead")
+BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds of the histogram of failovers, seconds; a last one without a bound follows."""
+STUCK: Final = 5.0
+"""An engine whose own timer is overdue by so much does not live."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vip:
+    """A virtual address with its prefix, and whether it is on the interface."""
+
+    address: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The Master: this node (`ours`), or whom it last heard, `age` ago."""
+
+    address: str | None
+    priority: int
+    ours: bool
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The local API server. `error` is the last one there was, at `error_at`."""
+
+    checked: bool
+    standing: str
+    since: float
+    error: str
+    error_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another router that has advertised."""
+
+    address: str
+    priority: int
+    interval: float
+    age: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """How often the state has changed so."""
+
+    from_state: str
+    to_state: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failovers:
+    """How long it took from the last sign of another Master until this node was it.
+
+    `buckets` counts by `BUCKETS`, not cumulated.
+    """
+
+    last: float | None
+    last_at: float | None
+    count: int
+    total: float
+    buckets: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """Packets refused for one reason, and who sent the last of them."""
+
+    reason: str
+    count: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecondHolder:
+    """Somebody else has claimed a VIP again and again since this moment, while this node is Master."""
+
+    who: str
+    address: str
+    since: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What went wrong last at this moment, and how often so far."""
+
+    sentence: str
+    at: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """All that is known at `time`.
+
+    `unready` says why the node knows no Master, `problems` why it is not in a good state (each is empty if all
+    is well). `overdue`: by how much the engine has missed its own timer. `held_back`: who keeps the node from its first
+    claim. `interface_chosen`: why `interface: auto` is this one; `interface_elsewhere`: which other one it would be.
+    """
+
+    time: float
+    node: str
+    engine: str
+    version: str
+    interface: str
+    interface_chosen: str
+    interface_elsewhere: str | None
+    vrid: int
+    started: float
+    restarts: int
+    state: str
+    since: float
+    reason: str
+    vips: tuple[Vip, ...]
+    priority: int
+    effective_priority: int
+    master: Holder | None
+    master_down_interval: float
+    health: Health
+    released: bool
+    released_until: float | None
+    held_back: str | None
+    refused_configuration: str | None
+    second_holder: SecondHolder | None
+    second_holder_episodes: int
+    second_holder_seconds: float
+    failovers: Failovers
+    transitions: tuple[Transition, ...]
+    peers: tuple[Peer, ...]
+    adverts_sent: int
+    adverts_received: int
+    discards: tuple[Discarded, ...]
+    late_timers: int
+    worst_lateness: float
+    troubles: tuple[Trouble, ...]
+    overdue: float
+    unready: tuple[str, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def live(self) -> bool:
+        """The engine turns its loop."""
+        return self.overdue <= STUCK
+
+    @property
+    def ready(self) -> bool:
+        """The node has taken part in an election, and knows a Master."""
+        return not self.unready
+
+    @property
+    def good(self) -> bool:
+        """Nothing is wrong with this node."""
+        return not self.problems
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, with `good` among them."""
+        return {**asdict(self), "good": self.good}
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> Snapshot:
+        """What `to_json` has made plain."""
+        values = {key: value for key, value in plain.items() if key != "good"}
+        for key, made in _ONE.items():
+            values[key] = values[key] and made(**values[key])
+        for key, made in _MANY.items():
+            values[key] = tuple(made(**each) for each in values[key])
+        for key in ("unready", "problems"):
+            values[key] = tuple(values[key])
+        return cls(**values)
+
+
+_ONE: dict[str, Any] = {
+    "master": Holder,
+    "health": Health,
+    "second_holder": SecondHolder,
+    "failovers": lambda **values: Failovers(**{**values, "buckets": tuple(values["buckets"])}),
+}
+_MANY: dict[str, Any] = {
+    "vips": Vip,
+    "transitions": Transition,
+    "peers": Peer,
+    "discards": Discarded,
+    "troubles": Trouble,
+}

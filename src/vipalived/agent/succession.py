@@ -1,0 +1,126 @@
+"""Two instances of a virtual router on one node: one acts, the others wait, and it may leave them the addresses.
+
+Whoever waits is connected to the place of the one that acts. That one, told to end, asks who they are, and tells
+an equal one that what it finds on the interface is its own. Nothing of that reaches the network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from vipalived.agent.plan import Plan
+from vipalived.agent.process import Place
+from vipalived.vrrp.model import OWNER, RANKS, Standing
+
+_WHO, _LEFT = b"?", b"!"
+_PATIENCE: Final = 0.3
+"""Seconds for an answer: who stands still now could not take over either."""
+_LONGEST: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """An instance that waits: what it would do (`Plan.role`), and whether it may take part."""
+
+    role: str
+    standing: Standing
+    released: bool
+
+    def unfit(self, role: str, standing: Standing) -> str | None:
+        """Why it cannot go on where one of this role and standing leaves off; None if it can."""
+        if self.role != role:
+            return "its engine or its addresses are others"
+        if self.released:
+            return "it is released"
+        if RANKS.get(self.standing, OWNER) < RANKS.get(standing, OWNER):
+            return f"its API server is {self.standing}, and here it is {standing}"
+        return None
+
+
+class Seat:
+    """The right to run a plan's virtual router on this host: one place for each family.
+
+    `claimant` says who waits for it here.
+    """
+
+    def __init__(self, plan: Plan, claimant: Callable[[], Claimant]) -> None:
+        self._places = [Place(plan.interface, plan.vrid, member.family) for member in plan.members]
+        self._claimant = claimant
+        self._heir: socket.socket | None = None
+        self._waiting: list[socket.socket] = []
+        self.inherited = False
+        """Whether a Master has left its addresses to this instance as it ended."""
+
+    async def take(self, told: Callable[[], None]) -> None:
+        """Waits for other instances to end; `told` is called where that is so."""
+        for place in self._places:
+            while (predecessor := place.take()) is not None:
+                told()
+                with predecessor:
+                    left = await _outlast(predecessor, self._claimant)
+                if place is self._places[0]:
+                    self.inherited = left
+
+    async def find_heir(self, unfit: Callable[[Claimant], str | None]) -> str | None:
+        """Looks among those who wait for one that is fit, for `leave`; why there is none where some wait."""
+        reason = None
+        self._waiting += self._places[0].waiting()
+        for one in self._waiting:
+            if (reason := await _judge(one, unfit)) is None:
+                self._heir = one
+                break
+        return reason
+
+    @property
+    def has_heir(self) -> bool:
+        """Whether there is one that is fit."""
+        return self._heir is not None
+
+    def leave(self) -> None:
+        """Gives it back, to the heir if there is one; what is on the interface is no more this instance's."""
+        if self._heir is not None:
+            with suppress(OSError):
+                self._heir.send(_LEFT)
+        for place in self._places:
+            place.leave()
+        # Only now, for then they look whether the place is free.
+        for one in self._waiting:
+            one.close()
+
+
+async def _outlast(predecessor: socket.socket, claimant: Callable[[], Claimant]) -> bool:
+    """Until it has ended; whether it has left something to this one."""
+    loop, left = asyncio.get_running_loop(), False
+    with suppress(OSError):
+        while word := await loop.sock_recv(predecessor, 1):
+            if word == _WHO:
+                await loop.sock_sendall(predecessor, json.dumps(asdict(claimant())).encode() + b"\n")
+            left = word == _LEFT
+    return left
+
+
+async def _judge(one: socket.socket, unfit: Callable[[Claimant], str | None]) -> str | None:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return unfit(await _ask(one))
+    except (OSError, ValueError, TypeError):
+        return "it does not answer"
+
+
+async def _ask(one: socket.socket) -> Claimant:
+    """Raises OSError, ValueError or TypeError when there is no proper answer."""
+    loop, said = asyncio.get_running_loop(), b""
+    await loop.sock_sendall(one, _WHO)
+    while not said.endswith(b"\n"):
+        part = await loop.sock_recv(one, _LONGEST)
+        said += part
+        if not part or len(said) > _LONGEST:
+            raise ValueError("not a line")
+    answer = json.loads(said)
+    return Claimant(answer["role"], Standing(answer["standing"]), answer["released"])

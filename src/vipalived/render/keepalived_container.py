@@ -1,0 +1,56 @@
+"""The container of a pod that runs keepalived itself: a shell gives way to it, and nothing of ours runs."""
+
+from __future__ import annotations
+
+from vipalived.release import APP_VERSION
+from vipalived.render import interface, keepalived
+from vipalived.render.container import Manifest, environment, given, probes
+from vipalived.settings import Settings
+
+CONFIG_DIRECTORY = "/etc/keepalived"
+CONFIG_FILE = f"{CONFIG_DIRECTORY}/keepalived.conf"
+
+_INSTALL = """\
+command -v keepalived >/dev/null || apk add --no-cache keepalived || {
+  echo 'vipalived: keepalived is not in the image, and apk cannot install it' >&2
+  exit 1
+}
+"""
+_WRITE = f"""printf '%s' "$KEEPALIVED_CONF" >{CONFIG_FILE}\n"""
+# exec, so that keepalived is PID 1 and gets SIGTERM: it resigns and takes the VIP away in a second.
+_EXEC = """\
+exec keepalived --dont-fork --log-console --log-detail --vrrp --use-file=%s --config-id="$NODE_NAME"
+"""
+
+
+def script(settings: Settings, *, inline: bool) -> str:
+    """What the shell does before keepalived takes its place."""
+    before = _INSTALL + (_WRITE if inline else "")
+    if interface.chooses(settings):
+        return before + interface.choosing_script() + _EXEC % '"$conf"'
+    return before + _EXEC % CONFIG_FILE
+
+
+def files(settings: Settings) -> dict[str, str]:
+    """What the ConfigMap holds."""
+    return {"keepalived.conf": keepalived.render(settings)}
+
+
+def container(settings: Settings, *, inline: bool) -> Manifest:
+    """The container, with the configuration mounted, or inline."""
+    configuration = keepalived.render(settings) if inline else None
+    return {
+        "name": "keepalived",
+        "image": f"{settings.image.repository}:{settings.image.tag or APP_VERSION}",
+        "imagePullPolicy": settings.image.pull_policy,
+        "command": ["/bin/sh", "-c", script(settings, inline=inline)],
+        "env": environment("KEEPALIVED_CONF", configuration),
+        **given(securityContext=settings.security_context, **probes(settings), resources=settings.resources),
+        "volumeMounts": [{"name": "config", "mountPath": CONFIG_DIRECTORY}],
+    }
+
+
+def volumes(settings: Settings, config_map: str | None) -> list[Manifest]:  # noqa: ARG001 - as the agent's
+    """The ConfigMap, or room for the configuration that the script writes."""
+    source = {"configMap": {"name": config_map}} if config_map else {"emptyDir": {}}
+    return [{"name": "config", **source}]

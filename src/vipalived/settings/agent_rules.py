@@ -1,0 +1,169 @@
+"""The rules of the health check and of the agent."""
+
+from __future__ import annotations
+
+from vipalived.settings.rule import Facts, Rule, error, warning, when
+
+SECONDS = (0.05, 60.0)
+WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - warned of
+_FILES = {
+    "caFile": "ca_file",
+    "certificateFile": "certificate_file",
+    "keyFile": "key_file",
+    "tokenFile": "token_file",
+}
+
+
+_UNREACHABLE = """or (eq (int $agent.endpoint.port) 0) (eq $agent.endpoint.address "::1")\
+ (hasPrefix "127." $agent.endpoint.address)"""
+
+
+def _unreachable(facts: Facts) -> bool:
+    """Whether Prometheus, which asks at the node's address, gets no answer."""
+    endpoint = facts.agent.endpoint
+    return not endpoint.port or endpoint.address == "::1" or endpoint.address.startswith("127.")
+
+
+_GROUPS = {"SETGID", "CAP_SETGID", "ALL"}
+
+
+def _files(facts: Facts) -> list[str]:
+    return [key for key, name in _FILES.items() if getattr(facts.health, name)]
+
+
+def _may_set_groups(facts: Facts) -> bool:
+    """Container runtimes leave SETGID to a container's root unless it is dropped."""
+    added, dropped = (set(_capabilities(facts, key)) & _GROUPS for key in ("add", "drop"))
+    return bool(added or not dropped)
+
+
+def _capabilities(facts: Facts, key: str) -> list[str]:
+    capabilities = facts.settings.security_context.get("capabilities")
+    names = capabilities.get(key) if isinstance(capabilities, dict) else None
+    return [name.upper() for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def _seconds(key: str) -> Rule:
+    least, most = SECONDS
+
+    def check(facts: Facts) -> list[str]:
+        value = getattr(facts.health, key)
+        return when(not least <= value <= most, f"{value:g}")
+
+    number = f"$health.{key} | toString | float64"
+    return error(
+        f"healthCheck.{key}",
+        f"expected {least:g} to {most:g} seconds",
+        "remove it to get the default",
+        check,
+        f"or (lt ({number}) {least}) (gt ({number}) {most})",
+    )
+
+
+AGENT_RULES: tuple[Rule, ...] = (
+    error(
+        "healthCheck.url",
+        "a VIP is asked, which is another node's as often as not",
+        "ask the node itself: `https://127.0.0.1:6443/readyz`",
+        lambda f: when(f.url_host in {str(vip.ip) for vip in f.vips}, f.health.url),
+        "$facts.asksVip",
+        reads="healthCheck.url .virtualIpAddress .virtualIpAddresses",
+    ),
+    _seconds("interval"),
+    _seconds("timeout"),
+    error(
+        "healthCheck.certificateFile",
+        "a client certificate needs its key",
+        "set `keyFile` too; both may be in one file",
+        lambda f: when(f.health.certificate_file and not f.health.key_file, "no keyFile"),
+        "and $health.certificateFile (not $health.keyFile)",
+        reads="healthCheck.certificateFile healthCheck.keyFile",
+    ),
+    error(
+        "healthCheck.keyFile",
+        "a key needs its client certificate",
+        "set `certificateFile` too; both may be in one file",
+        lambda f: when(f.health.key_file and not f.health.certificate_file, "no certificateFile"),
+        "and $health.keyFile (not $health.certificateFile)",
+        reads="healthCheck.certificateFile healthCheck.keyFile",
+    ),
+    warning(
+        "healthCheck",
+        "only the agent reads these files",
+        "use `agent.enabled: true`, or remove them",
+        lambda f: [] if f.runs_agent else _files(f),
+        f"and (not $runsAgent) (or {' '.join(f'$health.{key}' for key in _FILES)})",
+        reads="healthCheck engine agent",
+    ),
+    error(
+        "securityContext",
+        "without SETGID keepalived takes every `vrrp_script` for a success",
+        "drop less, or add `SETGID` to `securityContext.capabilities`",
+        lambda f: when(f.settings.runs_script and not _may_set_groups(f), "SETGID is dropped"),
+        "and $runsScript $facts.groupsDropped",
+        reads="securityContext healthCheck.vrrpScript healthCheck.enabled engine agent.enabled",
+    ),
+    warning(
+        "healthCheck.vrrpScript",
+        "this does nothing with the agent, which asks by itself",
+        "remove it",
+        lambda f: when(f.health.vrrp_script and f.runs_agent, "true"),
+        "and $health.vrrpScript $runsAgent",
+        reads="healthCheck.vrrpScript engine agent.enabled",
+    ),
+    warning(
+        "healthCheck.vrrpScript",
+        "this does nothing with `healthCheck.enabled: false`",
+        "remove one of the two",
+        lambda f: when(f.health.vrrp_script and not f.health.enabled, "true"),
+        "and $health.vrrpScript (not $health.enabled)",
+        reads="healthCheck.vrrpScript healthCheck.enabled",
+    ),
+    warning(
+        "agent.endpoint",
+        "the metrics are open to the whole network",
+        "use `127.0.0.1` or the address of one interface, or let a firewall decide who may ask",
+        lambda f: when(
+            f.runs_agent and f.agent.endpoint.port and f.agent.endpoint.address in WILDCARDS,
+            f.agent.endpoint.address,
+        ),
+        "and $runsAgent (ne (int $agent.endpoint.port) 0)"
+        ' (has $agent.endpoint.address (list "0.0.0.0" "::"))',
+        reads="agent engine",
+    ),
+    error(
+        "podMonitor.enabled",
+        "there are no metrics without the agent",
+        "use `agent.enabled: true` or `engine: native`, or remove it",
+        lambda f: when(f.settings.pod_monitor.enabled and not f.runs_agent, "true"),
+        "and $newer.podMonitor.enabled (not $runsAgent)",
+        reads="podMonitor.enabled agent.enabled engine",
+    ),
+    error(
+        "podMonitor.enabled",
+        "Prometheus cannot reach `agent.endpoint`",
+        "use `agent.endpoint.address: 0.0.0.0`, and let a firewall decide who may ask",
+        lambda f: when(
+            f.settings.pod_monitor.enabled and f.runs_agent and _unreachable(f),
+            f"{f.agent.endpoint.address}, port {f.agent.endpoint.port}",
+        ),
+        f"and $newer.podMonitor.enabled $runsAgent ({_UNREACHABLE})",
+        reads="podMonitor.enabled agent engine",
+    ),
+    warning(
+        "grafanaDashboard.enabled",
+        "the dashboard shows the agent's metrics, and there are none without the agent",
+        "use `agent.enabled: true` or `engine: native`, or remove it",
+        lambda f: when(f.settings.grafana_dashboard.enabled and not f.runs_agent, "true"),
+        "and $newer.grafanaDashboard.enabled (not $runsAgent)",
+        reads="grafanaDashboard.enabled agent.enabled engine",
+    ),
+    warning(
+        ".priority",
+        "with the agent the priorities 1 to 3 say how unhealthy a node is",
+        "use 4 or more; `100` is the default",
+        lambda f: [str(priority) for priority in f.priorities if f.runs_agent and priority <= 3],
+        'and $runsAgent (or (has "1" $facts.priorities) (has "2" $facts.priorities) (has "3" $facts.priorities))',
+        reads=".priority nodes agent.enabled engine",
+    ),
+)

@@ -1,0 +1,69 @@
+"""What `vipalived observe` draws: whole screens, at the widths that people have."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from tests.observe.hearing import A, B, advert
+from vipalived.cli.observe_screen import Screen, plain
+from vipalived.observe.report import Report, report
+from vipalived.observe.speakers import Speakers
+
+
+def two_masters() -> Report:
+    speakers = Speakers()
+    for at in (1.0, 2.0, 3.0):
+        speakers.hear(advert(at, A, 150))
+        speakers.hear(advert(at + 0.25, B, 100))
+    return report(speakers, "eth0", 3.5, 1_700_000_000.5, 3.0, complete=True)
+
+
+def drawn(width: int) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
+    with console.capture() as captured:
+        console.print(Screen(two_masters()), highlight=False)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+WARNING = """\
+warning: virtual router 51 (IPv4) has 2 Masters: 198.18.0.1 with priority 150 and 198.18.0.2 with priority 100
+  hint: they do not hear or do not accept each other: look for a partition, a firewall that drops IP protocol 112, \
+and for differing authentication or VIPs"""
+
+
+def test_a_pipe_gets_each_speaker_on_a_line() -> None:
+    assert plain(two_masters()) == (
+        """\
+eth0 at 22:13:20 UTC: 2 speakers of 1 virtual router heard in 3 s
+
+VRID  FAMILY  VERSION  STATE   ADDRESS     MAC                PRIO  INTERVAL  AGE    JITTER  AUTH  VIPS
+51    IPv4    v3       MASTER  198.18.0.1  02:00:00:00:00:01   150  1 s       0.5 s  0 ms    none  198.18.0.100
+51    IPv4    v3       MASTER  198.18.0.2  02:00:00:00:00:02   100  1 s       0.2 s  0 ms    none  198.18.0.100
+
+"""
+        + WARNING
+    )
+
+
+def test_a_screen_of_80_columns() -> None:
+    lines = drawn(80).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[2:8] == [
+        "ROUTER      SPEAKER            STATE     TIMING      VIPS",
+        "51 IPv4 v3  198.18.0.1         MASTER    1 s ± 0 ms  198.18.0.100",
+        "auth none   02:00:00:00:00:01  prio 150  0.5 s ago",
+        "51 IPv4 v3  198.18.0.2         MASTER    1 s ± 0 ms  198.18.0.100",
+        "auth none   02:00:00:00:00:02  prio 100  0.2 s ago",
+        "",
+    ]
+
+
+@pytest.mark.parametrize("width", [40, 72, 110, 200])
+def test_nothing_is_cut_off(width: int) -> None:
+    shown = drawn(width)
+    assert max(map(len, shown.splitlines())) <= width
+    for said in ("198.18.0.1", "198.18.0.2", "02:00:00:00:00:02", "MASTER", "198.18.0.100", "warning:"):
+        assert said in shown

@@ -1,0 +1,116 @@
+"""A real kubectl against a stand-in for an API server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.api import NODES, kubeconfig, node, serving
+from vipalived.cli.main import run
+from vipalived.cluster import kubectl as client
+from vipalived.cluster.placement import ClusterNode
+from vipalived.errors import CheckFailed, MissingRequirement
+
+pytestmark = pytest.mark.helm
+
+ROLE = "node-role.kubernetes.io/control-plane"
+TAINT = {"key": ROLE, "effect": "NoSchedule"}
+KUBEADM = [node(f"cp-{number}", {ROLE: ""}, [TAINT]) for number in (1, 2)] + [node("worker-1")]
+
+
+@pytest.fixture(autouse=True)
+def _on_path(kubectl: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", f"{kubectl.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("HOME", str(tmp_path))  # it keeps a cache there
+
+
+def test_the_stand_in_is_what_kubectl_takes_for_a_cluster(kubectl: Path, tmp_path: Path) -> None:
+    with serving(KUBEADM, tmp_path) as (file, _):
+        done = subprocess.run(
+            [kubectl, "--kubeconfig", file, "get", "nodes", "-o", "json"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    listed = json.loads(done.stdout)["items"]
+    assert [(one["metadata"]["name"], one["metadata"]["labels"]) for one in listed] == [
+        ("cp-1", {ROLE: ""}),
+        ("cp-2", {ROLE: ""}),
+        ("worker-1", {}),
+    ]
+
+
+def test_nodes_come_by_one_request(tmp_path: Path) -> None:
+    with serving(KUBEADM, tmp_path) as (file, asked):
+        found = client.nodes(file)
+    assert asked == [NODES]
+    assert found == [
+        ClusterNode("cp-1", {ROLE: ""}, (TAINT,)),
+        ClusterNode("cp-2", {ROLE: ""}, (TAINT,)),
+        ClusterNode("worker-1", {}, ()),
+    ]
+
+
+def test_a_cluster_that_does_not_answer(tmp_path: Path) -> None:
+    with pytest.raises(CheckFailed, match=r"kubectl could not list the nodes: .*refused"):
+        client.nodes(kubeconfig(tmp_path, 1))
+
+
+def test_an_answer_that_is_no_list_of_nodes(tmp_path: Path) -> None:
+    with (
+        serving([{"metadata": {}}], tmp_path) as (file, _),
+        pytest.raises(CheckFailed, match="a list of nodes"),
+    ):
+        client.nodes(file)
+
+
+def test_no_kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingRequirement, match="`kubectl` is not installed"):
+        client.nodes(kubeconfig(tmp_path, 1))
+
+
+def test_check_warns_when_no_node_is_selected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(KUBEADM, tmp_path) as (file, _):
+        assert run(["check", "--kubeconfig", str(file)]) == 0
+    out, err = capsys.readouterr()
+    assert out == "pods run on 0 of 3 nodes: none\nvalues are valid: 172.16.101.101/32 on virtual router 51\n"
+    assert err == (
+        f"warning: nodeSelector: expected a node with {ROLE}=true, found none among cp-1, cp-2, worker-1\n"
+        f'  hint: set `nodeSelector: {{{ROLE}: ""}}`, which is what the nodes here have\n'
+    )
+
+
+def test_check_warns_of_a_taint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    values = tmp_path / "values.yaml"
+    values.write_text(f'nodeSelector: {{{ROLE}: ""}}')
+    with serving(KUBEADM, tmp_path) as (file, _):
+        assert run(["check", "-f", str(values), "--kubeconfig", str(file)]) == 0
+        assert capsys.readouterr().err == (
+            f"warning: tolerations: the taint {ROLE}:NoSchedule keeps the pods off cp-1, cp-2\n"
+            f"  hint: add to `tolerations`: {{key: {ROLE}, operator: Exists, effect: NoSchedule}}\n"
+        )
+        tolerating = f"{{tolerations: [{{key: {ROLE}, operator: Exists}}], nodeSelector: {{{ROLE}: ''}}}}"
+        values.write_text(tolerating)
+        assert run(["check", "-f", str(values), "--kubeconfig", str(file)]) == 0
+    out, err = capsys.readouterr()
+    assert (out.splitlines()[0], err) == ("pods run on 2 of 3 nodes: cp-1, cp-2", "")
+
+
+def test_doctor_has_it_among_its_findings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(KUBEADM, tmp_path) as (file, _):
+        arguments = [
+            "--set",
+            "keepalived.vrrpInstance.interface=absent0",
+            "--set",
+            "healthCheck.enabled=false",
+        ]
+        assert run(["doctor", *arguments, "-o", "json", "--kubeconfig", str(file)]) == 1
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    [told] = [finding for finding in findings if finding["check"] == "nodes"]
+    assert told["severity"] == "error"
+    assert told["seen"].startswith(f"nodeSelector: expected a node with {ROLE}=true, found none among cp-1")

@@ -1,0 +1,157 @@
+"""The pods of each engine, as rendered, under podman and runc: what they may do, what faults and upgrades cost.
+
+The tests of one engine follow each other on the same pods, from the first day's static ones to the DaemonSet's that
+are uninstalled; each begins and ends with one holder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.containers.cluster import MASTER_DOWN, NODES, Cluster
+from tests.containers.hosts import SLACK, until
+
+pytestmark = pytest.mark.containers
+
+SKEW = 0.61
+"""Skew_Time in seconds, of the default priority and interval."""
+HITLESS = 0.1
+"""A datagram lost while the machine is busy makes no gap as long as this."""
+HANDOVER = 0.1 + 0.3
+"""Seconds that two nodes may have the VIP while one hands it over, on a busy machine."""
+KILLED = MASTER_DOWN + SLACK
+BLACKOUT = {
+    # What the client may miss, in seconds, by engine: stop, API server dead or hung.
+    "native": HITLESS,
+    "supervised": SKEW + SLACK,
+    "plain": SKEW + SLACK,
+}
+DEAD = {
+    # From the API server's death to another holder: at once; at once and a Skew_Time; 3 questions, 1 s apart, too.
+    "native": 0.15 + SLACK,
+    "supervised": SKEW + 0.4 + SLACK,
+    "plain": 3.0 + 1.0 + SKEW + SLACK,
+}
+HUNG = {
+    # 3 questions, 0.5 s apart, that take 1 s each; keepalived asks every second, and takes a Skew_Time.
+    "native": 3.5 + SLACK,
+    "supervised": 4.2 + SLACK,
+    "plain": 3.0 + 2.0 + SKEW + SLACK,
+}
+
+
+@pytest.fixture(autouse=True)
+def _story(cluster: Cluster) -> Iterator[None]:
+    """For a test that fails: what every pod has said."""
+    yield
+    print(cluster.story())  # noqa: T201 - pytest shows it
+
+
+@pytest.mark.parametrize("cluster", ["native", "supervised"], indirect=True)
+def test_day_1(cluster: Cluster) -> None:
+    """The VIP is there before any API server, and stays where it is while one after the other comes up."""
+    (sighting,) = cluster.watch.sightings()
+    assert (sighting.node, sighting.present) == ("cp-1", True)
+    assert sighting.at - cluster.began("cp-1") <= (MASTER_DOWN + 1) * 1e9
+    felt = cluster.felt_since(sighting.at)
+    assert (felt.moves, felt.nobody, felt.several) == (0, 0, 0)
+    assert felt.blackout <= HITLESS
+
+
+def test_a_container_has_what_its_manifest_gives_it(cluster: Cluster) -> None:
+    kubelet = cluster.kubelets["cp-1"]
+    status, host = kubelet.status(), kubelet.inspect()["HostConfig"]
+    assert (host["Memory"], host["CpuQuota"], host["CpuPeriod"]) == (64 << 20, 10_000, 100_000)
+    assert host["NetworkMode"] == "host"
+    assert status["Seccomp"] == "2"  # a filter
+    needed = 1 << 12 | 1 << 13  # NET_ADMIN and NET_RAW
+    if cluster.engine == "plain":
+        assert int(status["CapEff"], 16) & needed == needed
+        return
+    assert int(status["CapBnd"], 16) == int(status["CapEff"], 16) == needed
+    assert host["ReadonlyRootfs"]
+    assert status["NoNewPrivs"] == "1"
+    assert kubelet.probe("livenessProbe")
+    assert "API server" in kubelet.podman(f"exec {kubelet.name} vipalived status")
+
+
+def test_a_holder_that_is_stopped(cluster: Cluster) -> None:
+    holder = cluster.holder()
+    with cluster.felt() as felt:
+        cluster.kubelets[holder].stop()
+        cluster.settle(without=holder)
+    cluster.kubelets[holder].start()
+    cluster.settle()
+    assert felt.blackout <= BLACKOUT[cluster.engine]
+
+
+def test_a_holder_that_is_killed(cluster: Cluster) -> None:
+    with cluster.felt() as felt:
+        cluster.kubelets[cluster.holder()].kill()
+        cluster.settle()
+    assert 0 < felt.moved <= KILLED
+    assert felt.blackout <= KILLED
+
+
+def test_a_holder_that_is_out_of_memory(cluster: Cluster) -> None:
+    with cluster.felt() as felt:
+        cluster.kubelets[cluster.holder()].exhaust_memory()
+        cluster.settle()
+    assert felt.blackout <= KILLED
+
+
+def test_an_api_server_that_dies(cluster: Cluster) -> None:
+    holder = cluster.holder()
+    with cluster.felt() as felt:
+        cluster.kill_api_server(holder)
+        cluster.settle(DEAD[cluster.engine] + SLACK, without=holder)
+    cluster.start_api_server(holder)
+    assert felt.moved <= DEAD[cluster.engine]
+    assert felt.blackout <= BLACKOUT[cluster.engine]
+
+
+def test_an_api_server_that_hangs(cluster: Cluster) -> None:
+    holder = cluster.holder()
+    with cluster.felt() as felt, cluster.hung_api_server(holder):
+        cluster.settle(HUNG[cluster.engine] + SLACK, without=holder)
+    assert felt.moved <= HUNG[cluster.engine]
+    assert felt.blackout <= BLACKOUT[cluster.engine]
+
+
+def test_from_day_1_to_day_2(cluster: Cluster) -> None:
+    """The DaemonSet's pods beside the static ones, which then go, node by node. Plain ones cannot wait."""
+    with cluster.felt() as felt:
+        if cluster.engine != "plain":
+            cluster.install()
+        for node in NODES:
+            cluster.replace(node)
+            cluster.settle()
+    assert felt.blackout <= BLACKOUT[cluster.engine]
+    assert felt.moves <= len(NODES)
+    assert felt.several <= felt.moves * HANDOVER
+    if cluster.engine == "native":
+        assert (felt.lost, felt.moves, felt.nobody, felt.several) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("cluster", ["native"], indirect=True)
+def test_an_upgrade(cluster: Cluster) -> None:
+    """`helm upgrade`: one pod after the other makes way for its successor. The others' pods have done so just now."""
+    with cluster.felt() as felt:
+        for node in NODES:
+            holds = node in cluster.holders()
+            cluster.kubelets[node].stop()
+            cluster.settle(without=node if holds else None)
+            cluster.kubelets[node].start()
+            cluster.settle()
+    assert 1 <= felt.moves <= len(NODES)
+    assert (felt.lost, felt.nobody) == (0, 0)
+    assert felt.several <= felt.moves * HANDOVER
+
+
+def test_nothing_is_left_of_pods_that_are_removed(cluster: Cluster) -> None:
+    for kubelet in cluster.kubelets.values():
+        kubelet.remove()
+    until(lambda: not cluster.leftovers(), 5.0, "nothing to be left")
+    assert not cluster.holders()

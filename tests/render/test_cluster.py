@@ -1,0 +1,222 @@
+"""A real Helm and a stand-in for a cluster: what is installed, what is warned of, and what is left."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.apiserver import Cluster, cluster
+from tests.helm import CHART
+
+pytestmark = pytest.mark.helm
+
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+NO_NODE = "- nodeSelector: no node of this cluster has these labels, so no pod will run"
+TAINTED = "- tolerations: taints keep the pods off nodes that `nodeSelector` chooses, found "
+HERE = f"\n  hint: here the value of `{CONTROL_PLANE}`"
+ADD = "\n  hint: set `distribution`, or add them to `tolerations`"
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def api() -> Iterator[Cluster]:
+    with cluster() as server:
+        yield server
+
+
+@pytest.fixture
+def run(helm: Path, api: Cluster, tmp_path: Path) -> Run:
+    """`helm ARGUMENTS`, at home in a directory of its own."""
+    homes = {f"HELM_{kind}_HOME": str(tmp_path) for kind in ("CACHE", "CONFIG", "DATA")}
+    environment = {**os.environ, **homes, "KUBECONFIG": str(api.kubeconfig(tmp_path / "config"))}
+
+    def helm_(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(helm), *arguments, "--namespace", "kube-system"]
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    return helm_
+
+
+def notes(run: Run, *arguments: str) -> str:
+    """What `helm install` would show."""
+    done = run("install", "rel", str(CHART), "--dry-run=server", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout[done.stdout.index("NOTES:") :]
+
+
+MARKED, EMPTY = {CONTROL_PLANE: "true", "zone": "a"}, {CONTROL_PLANE: ""}
+FITTING = [
+    (MARKED, [], ""),
+    (
+        EMPTY,
+        [f"{CONTROL_PLANE}:NoSchedule", "node-role.kubernetes.io/master:NoSchedule"],
+        "distribution=kubeadm",
+    ),
+    (MARKED, ["CriticalAddonsOnly=true:NoExecute"], ""),
+    (MARKED, ["CriticalAddonsOnly=true:NoExecute"], "distribution=k3s,tolerations=null"),
+    (
+        MARKED,
+        [f"{CONTROL_PLANE}=true:NoSchedule", "node-role.kubernetes.io/etcd=true:NoExecute"],
+        "distribution=k3s",
+    ),
+    (
+        MARKED,
+        [f"{CONTROL_PLANE}=true:NoExecute", "node-role.kubernetes.io/etcd=true:NoExecute"],
+        "distribution=rke2",
+    ),
+    (MARKED, ["disk=slow:PreferNoSchedule"], ""),
+    (MARKED, ["disk=slow:NoSchedule"], "tolerations[0].operator=Exists"),
+    (MARKED, ["disk=slow:NoSchedule"], "tolerations[0].key=disk,tolerations[0].value=slow"),
+    # What the DaemonSet's controller tolerates by itself.
+    (
+        MARKED,
+        [
+            *("node.kubernetes.io/unschedulable:NoSchedule", "node.kubernetes.io/not-ready:NoExecute"),
+            "node.kubernetes.io/network-unavailable:NoSchedule",
+        ],
+        "tolerations=null",
+    ),
+    ({"a": "b"}, [], "nodeSelector=null"),
+]
+
+
+@pytest.mark.parametrize(("labels", "taints", "values"), FITTING)
+def test_nodes_that_fit_are_not_warned_of(
+    run: Run, api: Cluster, labels: dict[str, str], taints: list[str], values: str
+) -> None:
+    api.node("worker-1", {"kubernetes.io/os": "linux"})
+    api.node("cp-1", labels, *taints)
+    said = notes(run, "--set", values)
+    assert "WARNING" not in said
+    assert "The VIP 172.16.101.101/32 is kept by virtual router 51." in said
+
+
+UNFITTING = [
+    (
+        EMPTY,
+        [],
+        "",
+        f"{NO_NODE}{HERE} is empty, as kubeadm has it: use `distribution: kubeadm`",
+    ),
+    (
+        MARKED,
+        [],
+        "distribution=kubeadm",
+        f"{NO_NODE}{HERE} is `true`, as k3s and RKE2 have it: use `distribution: k3s` or `rke2`",
+    ),
+    (
+        MARKED,
+        [],
+        "nodeSelector.zone=b",
+        f"{NO_NODE}\n  hint: compare them with `kubectl get nodes --show-labels`",
+    ),
+    (
+        MARKED,
+        [f"{CONTROL_PLANE}=true:NoSchedule", "disk=slow:NoExecute"],
+        "",
+        f"{TAINTED}cp-1 ({CONTROL_PLANE}:NoSchedule), cp-1 (disk:NoExecute){ADD}",
+    ),
+    (
+        EMPTY,
+        [f"{CONTROL_PLANE}:NoExecute"],
+        "distribution=kubeadm",
+        f"{TAINTED}cp-1 ({CONTROL_PLANE}:NoExecute)",
+    ),
+    (MARKED, ["disk=slow:NoSchedule"], "tolerations[0].key=disk", f"{TAINTED}cp-1 (disk:NoSchedule)"),
+    (
+        MARKED,
+        ["disk=slow:NoSchedule"],
+        "tolerations[0].key=disk,tolerations[0].operator=Exists,tolerations[0].effect=NoExecute",
+        f"{TAINTED}cp-1 (disk:NoSchedule)",
+    ),
+    (
+        MARKED,
+        ["node.kubernetes.io/custom:NoSchedule"],
+        "",
+        f"{TAINTED}cp-1 (node.kubernetes.io/custom:NoSchedule)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("labels", "taints", "values", "warned"), UNFITTING)
+def test_nodes_that_do_not_fit_are_warned_of(
+    run: Run, api: Cluster, labels: dict[str, str], taints: list[str], values: str, warned: str
+) -> None:
+    api.node("worker-1", {"kubernetes.io/os": "linux"}, "worker:NoSchedule")
+    api.node("cp-1", labels, *taints)
+    said = notes(run, "--set", values)
+    assert f"WARNING: this cluster's nodes do not fit these values:\n{warned}" in said
+    assert said.count("- nodeSelector:") + said.count("- tolerations:") == 1
+
+
+def test_nobody_is_asked_where_there_is_no_cluster(run: Run, api: Cluster) -> None:
+    api.node("cp-1", EMPTY)
+    done = run("install", "rel", str(CHART), "--dry-run=client")
+    assert done.returncode == 0, done.stderr
+    assert "NOTES:" in done.stdout
+    assert "WARNING" not in done.stdout
+
+
+def test_who_may_not_list_nodes_installs_without_asking(run: Run, api: Cluster) -> None:
+    api.node("cp-1", EMPTY)
+    api.forbidden.add("/api/v1/nodes")
+    refused = run("install", "rel", str(CHART))
+    assert refused.returncode == 1
+    assert "nodes is forbidden" in refused.stderr
+    assert api.kinds() == []
+    done = run("install", "rel", str(CHART), "--set", "lookupNodes=false")
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stdout
+    assert api.kinds() == ["ConfigMap", "DaemonSet"]
+
+
+def done(process: subprocess.CompletedProcess[str]) -> str:
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout
+
+
+PODS = "/apis/apps/v1/namespaces/kube-system/daemonsets/rel-vipalived"
+CONFIGURATION = "/api/v1/namespaces/kube-system/configmaps/rel-vipalived-config"
+NEW_VIP = "keepalived.vrrpInstance.virtualIpAddress=198.18.0.100/24"
+
+
+@pytest.mark.parametrize(
+    ("values", "kinds", "rolls"),
+    [
+        # The configuration of plain keepalived is read at the start only.
+        ([], ["ConfigMap", "DaemonSet"], True),
+        (
+            [
+                *("engine=native", "agent.endpoint.address=0.0.0.0"),
+                *("podMonitor.enabled=true", "grafanaDashboard.enabled=true"),
+            ],
+            ["ConfigMap", "ConfigMap", "DaemonSet", "PodMonitor"],
+            False,
+        ),
+    ],
+)
+def test_a_release_lives_and_leaves_nothing(
+    run: Run, api: Cluster, values: list[str], kinds: list[str], rolls: bool
+) -> None:
+    api.node("cp-1", MARKED)
+    chosen = [argument for value in values for argument in ("--set", value)]
+    done(run("install", "rel", str(CHART), *chosen))
+    assert api.kinds() == kinds
+    pods, configuration = (api.objects[path] for path in (PODS, CONFIGURATION))
+    # The test is a hook: it is there while it runs, and only then.
+    assert "Phase:          Succeeded" in done(run("test", "rel"))
+    assert api.kinds() == kinds
+    done(run("upgrade", "rel", str(CHART), *chosen, "--set", NEW_VIP))
+    assert (api.objects[PODS]["spec"]["template"] != pods["spec"]["template"]) is rolls
+    assert api.objects[CONFIGURATION]["data"] != configuration["data"]
+    done(run("rollback", "rel", "1"))
+    assert api.objects[PODS]["spec"] == pods["spec"]
+    assert api.objects[CONFIGURATION]["data"] == configuration["data"]
+    done(run("uninstall", "rel"))
+    assert api.kinds() == []
