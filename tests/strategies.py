@@ -232,7 +232,6 @@ _DEPARTURES = (
 )
 
 _agent = some(
-    enabled=st.booleans(),
     image=some(
         repository=st.sampled_from(["vipalived", "registry.example:5000/net/vipalived", "0"]),
         pullPolicy=st.sampled_from(["Always", "IfNotPresent", "Never"]),
@@ -350,8 +349,11 @@ def _is_scraped(layer: Layer) -> bool:
     """Whether Prometheus reaches an agent."""
     agent = layer.get("agent") or {}
     endpoint = {"address": "127.0.0.1", "port": 9951} | agent.get("endpoint", {})
-    runs = layer.get("engine") == "native" or agent.get("enabled", False)
-    return bool(runs and endpoint["port"] and endpoint["address"] not in ("127.0.0.1", "::1"))
+    return bool(
+        layer.get("engine") == "native"
+        and endpoint["port"]
+        and endpoint["address"] not in ("127.0.0.1", "::1")
+    )
 
 
 def _pod_monitors(*, scraped: bool) -> st.SearchStrategy[Layer]:

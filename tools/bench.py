@@ -15,8 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 OUT = ROOT / "out" / "bench"
 BOTH = ("native", "keepalived")
-AGENTS = ("native", "keepalived-agent")
-CHECKED = (*AGENTS, "keepalived-check")
+CHECKED = ("native", "keepalived-check")
 
 
 @dataclass(frozen=True)
@@ -53,13 +52,12 @@ RUNS = {
         name: Run((name,), engines=CHECKED, repeat=30)
         for name in ("api-crash", "api-stop", "api-hang", "api-all-down", "api-elsewhere")
     },
-    "api-all-slow": Run(("api-all-slow",), engines=AGENTS, repeat=30),
+    "api-all-slow": Run(("api-all-slow",), engines=CHECKED, repeat=30),
     "api-hang-fast": Run(
-        ("api-hang",), engines=AGENTS, repeat=30, check=("interval=0.2", "timeout=0.2", "fall=2")
+        ("api-hang",), engines=CHECKED, repeat=30, check=("interval=0.2", "timeout=0.2", "fall=2")
     ),
-    "engine-kill": Run(("engine-kill",), engines=(*AGENTS, "keepalived"), repeat=30),
-    "release": Run(("release", "reload"), engines=AGENTS, repeat=30),
-    "api-load": Run(("api-load",), engines=AGENTS, repeat=10),
+    "release": Run(("release", "reload"), engines=("native",), repeat=30),
+    "api-load": Run(("api-load",), engines=CHECKED, repeat=10),
     "mixed": Run(("mixed",), repeat=5),
     "baseline": Run(
         ("control", "stop", "crash", "kill", "freeze", "partition", "rolling", "return"),

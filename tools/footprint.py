@@ -39,7 +39,6 @@ class Case:
 
 CASES = {
     "native: 1 VIP, advert 1 s, the API server asked": Case("native"),
-    "supervised keepalived: the same": Case("keepalived-agent"),
     "native: 64 VIPs on 8 virtual routers, advert 0.1 s": Case("native", 8, 8, 0.1),
 }
 

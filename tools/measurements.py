@@ -59,7 +59,6 @@ AGENT_FAULTS = {
     ("api-elsewhere", "api-elsewhere"): "`api-elsewhere`: the same, another node's comes back first",
     ("api-all-slow", "api-all-slow"): "`api-all-slow`: all are unready or late for 30 s",
     ("api-load", "api-load"): "`api-load`: answers take 0.9 s, a busy machine, a CPU quota, a minute",
-    ("engine-kill", "engine-kill"): "`engine-kill`: SIGKILL for the engine process",
     ("release", "release"): "`release`: `vipalived release` on the holder",
     ("release", "reload"): "`reload`: changed values",
 }
@@ -118,28 +117,24 @@ def short_table(runs: dict[str, Row]) -> str:
 def agent_table(runs: dict[str, Row]) -> str:
     """What only the agent answers, beside keepalived with the check of its own where that has one."""
     lines = [
-        "| what happens | keepalived | supervised keepalived | bound | native | bound | arrivals |",
-        "|---|---|---|---|---|---|---|",
+        "| what happens | keepalived | native | bound | arrivals |",
+        "|---|---|---|---|---|",
     ]
     found = {(name, scenario): (rows, trials) for name, scenario, rows, trials in measured(runs)}
     for key, says in AGENT_FAULTS.items():
         if key in found:
             rows, trials = found[key]
             plain = rows.get("keepalived-check") or rows.get("keepalived")
-            agents = [rows["keepalived-agent"], rows["native"]]
-            cells = [cell for row in agents for cell in (figures(row), seconds(row["bound_ms"]))]
-            other = figures(plain) if plain else "-"
-            lines.append(f"| {says} | {other} | {' | '.join(cells)} | {arrivals(trials)} |")
+            native, other = rows["native"], figures(plain) if plain else "-"
+            cells = (says, other, figures(native), seconds(native["bound_ms"]), arrivals(trials))
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 def arrivals(trials: list[Row]) -> str:
-    """How often the VIP came to a node at the most: supervised keepalived / native."""
-    counted = [
-        max((t["moves"] for t in trials if t["engine"] == engine and not t["void"]), default=0)
-        for engine in ("keepalived-agent", "native")
-    ]
-    return " / ".join(str((count + 1) // 2) for count in counted)
+    """How often the VIP came to a node at the most, with the native engine."""
+    moves = max((t["moves"] for t in trials if t["engine"] == "native" and not t["void"]), default=0)
+    return str((moves + 1) // 2)
 
 
 def baseline_table(report: Row) -> str:
@@ -192,11 +187,11 @@ def pods_table() -> str:
         return "Not measured.\n"
     report = json.loads(file.read_text(encoding="utf-8"))
     lines = [
-        "| engine | minutes | MiB anonymous: first, last, most | MiB at the most | limit reached | ended for memory |",
+        "| pod | minutes | MiB anonymous: first, last, most | MiB at the most | limit reached | ended for memory |",
         "|---|--:|--:|--:|--:|--:|",
     ]
-    for name in dict.fromkeys(row["engine"] for row in report["rows"]):
-        rows = [row for row in report["rows"] if row["engine"] == name]
+    for name in dict.fromkeys(row["node"] for row in report["rows"]):
+        rows = [row for row in report["rows"] if row["node"] == name]
         used = [row["anonymous_mib"] for row in rows]
         last = rows[-1]
         cells = [

@@ -2,15 +2,14 @@
 
 usage: tools/pod_soak.py [SECONDS]     as root; writes out/bench/pod-soak.json and prints a table
 
-Meanwhile the metrics are scraped, the status is asked for, changed values are taken over, the engine process is
-killed, and the API server dies and comes back. A minute's figure is what is in use at its end.
+Meanwhile the metrics are scraped, the status is asked for, changed values are taken over, and the API server dies
+and comes back. A minute's figure is what is in use at its end.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -31,7 +30,8 @@ from vipalived.settings import Settings, load
 
 OUT = Path(__file__).parent.parent / "out" / "bench" / "pod-soak.json"
 LIMIT = 64 << 20
-ENGINES = ("native", "keepalived-agent")
+PODS = 2
+"""A Master and a Backup."""
 _ROOT = Path("/sys/fs/cgroup")
 _JOIN = 'echo $$ > "$0/cgroup.procs"; exec "$@"'
 
@@ -76,11 +76,11 @@ class Group:
 class Pod:
     """An agent on a node, in its control group from its first moment."""
 
-    def __init__(self, world: World, node: str, name: str, group: Group, settings: Settings) -> None:
-        self.world, self.node, self.name, self.group, self.settings = world, node, name, group, settings
+    def __init__(self, world: World, node: str, group: Group, settings: Settings) -> None:
+        self.world, self.node, self.group, self.settings = world, node, group, settings
         self.place = world.place / node
         self.place.mkdir()
-        command = engine(name).prepare(node, settings, self.place)
+        command = engine("native").prepare(node, settings, self.place)
         words = ["sh", "-c", _JOIN, str(group.path), *command.argv]
         self.daemon = Daemon(node, world.enter(node), Command(words, command.env), self.place / "log")
 
@@ -99,16 +99,9 @@ class Pod:
         """Values with another `masterRefresh`."""
         garp = self.settings.keepalived.garp.model_copy(update={"master_refresh": refresh})
         changed = self.settings.keepalived.model_copy(update={"garp": garp})
-        engine(self.name).prepare(
+        engine("native").prepare(
             self.node, self.settings.model_copy(update={"keepalived": changed}), self.place
         )
-
-    def kill_engine(self) -> None:
-        """SIGKILL to the guard's child."""
-        guard = min(self.daemon.pids())
-        children = Path(f"/proc/{guard}/task/{guard}/children").read_text().split()
-        with suppress(ProcessLookupError):
-            os.kill(int(children[0]), signal.SIGKILL)
 
 
 def minute(pods: list[Pod], number: int) -> list[dict[str, Any]]:
@@ -120,12 +113,10 @@ def minute(pods: list[Pod], number: int) -> list[dict[str, Any]]:
         time.sleep(max(0.0, min(10.0, end - time.monotonic())))
     for pod in pods:
         pod.reload(10 + number % 2)
-        if number % 5 == 0:
-            pod.kill_engine()
     return [
         {
             "minute": number,
-            "engine": pod.name,
+            "node": pod.node,
             "anonymous_mib": round(pod.group.anonymous(), 2),
             "peak_mib": round(pod.group.peak(), 2),
             "refusals": pod.group.refusals(),
@@ -138,14 +129,14 @@ def minute(pods: list[Pod], number: int) -> list[dict[str, Any]]:
 def inside(seconds: float, groups: list[Path]) -> None:
     """In the sandbox: run, write and show."""
     settings = load([BASE_LAYER]).settings
-    world = World(plan(settings, len(ENGINES)))
+    world = World(plan(settings, PODS))
     certificate = world.place / "server.pem"
     issued = trustme.CA().issue_cert(str(world.plan.vip))
     issued.private_key_and_cert_chain_pem.write_to_path(str(certificate))
     servers = api_servers(world, PORT, certificate)
     pods = [
-        Pod(world, host.name, name, Group(path), settings)
-        for host, name, path in zip(world.plan.nodes, ENGINES, groups, strict=True)
+        Pod(world, host.name, Group(path), settings)
+        for host, path in zip(world.plan.nodes, groups, strict=True)
     ]
     rows: list[dict[str, Any]] = []
     for number in range(1, max(1, round(seconds / 60)) + 1):
@@ -154,7 +145,7 @@ def inside(seconds: float, groups: list[Path]) -> None:
             server.kill() if number % 7 == 0 else server.heal()
         for row in rows[-len(pods) :]:
             print(
-                f"minute {row['minute']}, {row['engine']}: {row['anonymous_mib']} MiB anonymous, "
+                f"minute {row['minute']}, {row['node']}: {row['anonymous_mib']} MiB anonymous, "
                 f"{row['peak_mib']} MiB at the most, the limit reached {row['refusals']} times, "
                 f"{row['kills']} processes ended for it",
                 flush=True,
@@ -179,7 +170,7 @@ def main() -> None:
     sandbox.check()
     seconds = float(sys.argv[1]) if sys.argv[1:] else 3600.0
     root = _ROOT / "memory" if (_ROOT / "memory").is_dir() else _ROOT
-    groups = [root / f"vipalived-soak-{os.getpid()}-{name}" for name in ENGINES]
+    groups = [root / f"vipalived-soak-{os.getpid()}-{number}" for number in range(PODS)]
     try:
         for path in groups:
             path.mkdir()

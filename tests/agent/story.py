@@ -31,7 +31,6 @@ MIDNIGHT = 1769817600.0
 @dataclass(frozen=True)
 class Plan:
     node: str = "cp-1"
-    engine: str = "native"
     interface: str = "eth0"
     chosen: str = ""
     vrid: int = 51
@@ -42,15 +41,9 @@ class Plan:
 class Story:
     """A ledger, and the time."""
 
-    def __init__(self, plan: Plan | None = None, *, restarts: int = 0, estate: object = None) -> None:
+    def __init__(self, plan: Plan | None = None) -> None:
         self.now = 1000.0
-        self.ledger = Ledger(
-            plan or Plan(),
-            restarts=restarts,
-            estate=estate,
-            now=lambda: self.now,
-            wall=lambda: MIDNIGHT + self.now - 1000.0,
-        )
+        self.ledger = Ledger(plan or Plan(), now=lambda: self.now, wall=lambda: MIDNIGHT + self.now - 1000.0)
 
     def wait(self, seconds: float) -> None:
         self.now += seconds

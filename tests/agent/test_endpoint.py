@@ -87,7 +87,7 @@ def server() -> Iterator[Server]:
 
 def test_an_engine_lives_whatever_its_state(server: Server) -> None:
     assert server.ask("/livez") == (200, "ok\n")
-    server.story.ledger.state("FAULT", "link-down")
+    server.story.ledger.state("INITIALIZE", "link-down")
     assert server.ask("/livez") == (200, "ok\n")
     server.story.ledger.timer(server.story.now - 5.5)
     assert server.ask("/livez") == (503, "the engine's timer is overdue by 6 s\n")

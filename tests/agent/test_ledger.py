@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 import logging
 import math
-import pickle
 from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
 
 from tests.agent.story import MAC, MEMBER, MEMBER6, MIDNIGHT, OTHER, VIP, VIP6, Plan, Story, eventful
-from vipalived.agent.ledger import PEERS, TROUBLES, Ledger
+from vipalived.agent.ledger import PEERS, TROUBLES
 from vipalived.agent.snapshot import Discarded, Holder, Peer, Snapshot, Transition, Vip
 from vipalived.vrrp.model import Standing
 
 
 def test_at_the_start_nothing_is_known() -> None:
-    now = Story(restarts=2).shown()
-    assert (now.node, now.engine, now.interface, now.vrid) == ("cp-1", "native", "eth0", 51)
-    assert (now.started, now.restarts, now.time) == (MIDNIGHT, 2, MIDNIGHT)
+    now = Story().shown()
+    assert (now.node, now.interface, now.vrid) == ("cp-1", "eth0", 51)
+    assert (now.started, now.restarts, now.time) == (MIDNIGHT, 0, MIDNIGHT)
     assert (now.state, now.since, now.reason) == ("INITIALIZE", MIDNIGHT, "startup")
     assert (now.priority, now.effective_priority, now.master) == (100, 100, None)
     assert (now.health.standing, now.health.error, now.health.checked) == ("unproven", "", True)
@@ -184,7 +183,7 @@ def test_a_winner_that_is_heard_in_an_election_is_one() -> None:
     assert story.shown().failovers.last == pytest.approx(3.621)
 
 
-@pytest.mark.parametrize("state", ["INITIALIZE", "FAULT"])
+@pytest.mark.parametrize("state", ["INITIALIZE"])
 def test_who_has_taken_no_part_begins_anew(state: str) -> None:
     story = Story()
     story.ledger.state("BACKUP", "startup")
@@ -252,16 +251,6 @@ def test_what_is_sent_late_or_refused_is_counted() -> None:
     now = story.shown()
     assert (now.adverts_sent, now.late_timers, now.worst_lateness) == (2, 2, 0.2)
     assert now.discards == (Discarded("checksum", 2, "198.18.0.9"), Discarded("ttl", 1, "198.18.0.8"))
-
-
-def test_keepaliveds_own_counters_go_on_when_it_starts_anew() -> None:
-    story = Story()
-    for sent, received in ((5, 1), (9, 1), (2, 3)):
-        story.ledger.totals(sent, received)
-        story.heard()
-    story.ledger.sent(100)
-    now = story.shown()
-    assert (now.adverts_sent, now.adverts_received) == (11, 4)
 
 
 # a second holder
@@ -426,33 +415,13 @@ def test_a_snapshot_travels_as_json() -> None:
     assert now.to_json()["good"] is False
 
 
-def test_the_next_engine_process_goes_on_counting() -> None:
-    before = eventful()
-    letter = pickle.dumps(before.ledger.estate())
-    before.ledger.sent(100)
-    after = Story(restarts=1, estate=pickle.loads(letter))
-    after.now = before.now
-    was, now = before.shown(), after.shown()
-    assert (now.started, now.restarts, now.adverts_sent) == (was.started, 1, 1)
-    assert (now.health, now.transitions, now.failovers) == (was.health, was.transitions, was.failovers)
-    assert (now.peers, now.discards, now.troubles) == (was.peers, was.discards, was.troubles)
-    assert now.refused_configuration == was.refused_configuration
-    assert (now.late_timers, now.worst_lateness) == (1, 0.2)
-    # The state is the new engine's own, and an episode needs a Master.
-    assert (now.state, now.second_holder) == ("INITIALIZE", None)
-    assert (now.second_holder_episodes, now.second_holder_seconds) == (1, 3.0)
-
-
-def test_an_estate_is_not_written_on() -> None:
+def test_after_a_bug_the_next_engine_goes_on_counting() -> None:
     story = eventful()
-    estate = story.ledger.estate()
-    story.ledger.sent(100)
-    story.ledger.state("BACKUP", "better-claim-heard")
-    assert (estate.sent, estate.transitions["MASTER", "BACKUP", "better-claim-heard"]) == (1, 0)
-
-
-def test_an_acquaintance_is_told_at_once() -> None:
-    told: list[bool] = []
-    ledger = Ledger(Plan(), urgent=lambda: told.append(ledger.book.acquainted))
-    ledger.acquainted()
-    assert told == [True]
+    was = story.shown()
+    story.ledger.restarted()
+    now = story.shown()
+    assert (now.started, now.restarts, now.adverts_sent) == (was.started, 1, was.adverts_sent)
+    assert (now.health, now.failovers, now.peers) == (was.health, was.failovers, was.peers)
+    # The state is the new engine's own, and an episode needs a Master.
+    assert (now.state, now.reason, now.second_holder) == ("INITIALIZE", "engine-failed", None)
+    assert (now.second_holder_episodes, now.second_holder_seconds) == (1, 3.0)

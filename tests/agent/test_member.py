@@ -39,19 +39,25 @@ FIRST_AH = bytes.fromhex(
 class Kernel:
     def __init__(self) -> None:
         self.asked: list[tuple[object, ...]] = []
-        self.on_the_interface: list[Interface] = []
+        self.on_the_interface: dict[Interface, bool] = {}
+        """Each with whether an agent has put it there."""
 
-    def add(self, index: int, address: Interface, lease: float) -> None:
-        self.asked.append(("add", index, str(address), lease))
+    def add(self, index: int, vip: IPAddress, lease: float) -> None:
+        if ip_interface(vip) in self.on_the_interface:
+            raise FileExistsError(17, "File exists")
+        self.asked.append(("add", index, str(vip), lease))
 
-    def remove(self, index: int, address: Interface) -> bool:
-        self.asked.append(("remove", index, str(address)))
+    def renew(self, index: int, vip: IPAddress, lease: float) -> None:
+        self.asked.append(("renew", index, str(vip), lease))
+
+    def remove(self, index: int, vip: IPAddress) -> bool:
+        self.asked.append(("remove", index, str(vip)))
         return True
 
     def view(self) -> View:
         found = View({}, {})
-        for address in self.on_the_interface:
-            found.apply(AddressChange(True, 7, address))
+        for address, ours in self.on_the_interface.items():
+            found.apply(AddressChange(True, 7, address, ours=ours))
         return found
 
 
@@ -126,19 +132,43 @@ class Stand:
         return list(self.member.adverts())
 
 
-def test_addresses_are_put_on_and_taken_off_with_their_prefix() -> None:
+def test_addresses_are_put_on_renewed_and_taken_off() -> None:
     stand = Stand()
     stand.member.carry_out(AddAddresses((VIP,), 3.0))
+    stand.member.carry_out(AddAddresses((VIP,), 4.0))
     stand.member.carry_out(RemoveAddresses((VIP,)))
-    assert stand.kernel.asked == [("add", 7, "198.18.0.100/24", 3.0), ("remove", 7, "198.18.0.100/24")]
+    assert stand.kernel.asked == [
+        ("add", 7, "198.18.0.100", 3.0),
+        ("renew", 7, "198.18.0.100", 4.0),
+        ("remove", 7, "198.18.0.100"),
+    ]
 
 
-def test_an_address_that_a_reload_took_away_is_found_on_the_interface() -> None:
+def test_what_a_predecessor_has_left_is_renewed_and_removed() -> None:
     stand = Stand()
-    stand.kernel.on_the_interface = [ip_interface("198.18.0.1/24"), ip_interface("198.18.0.100/24")]
+    stand.kernel.on_the_interface = {ip_interface("198.18.0.100/32"): True}
+    stand.member.carry_out(AddAddresses((VIP,), 3.0))
+    assert stand.member.held == {VIP}
+    stand.member.held.clear()
+    stand.member.carry_out(RemoveAddresses((VIP,)))
+    assert stand.kernel.asked == [("renew", 7, "198.18.0.100", 3.0), ("remove", 7, "198.18.0.100")]
+
+
+def test_an_address_of_the_host_is_neither_renewed_nor_removed() -> None:
+    stand = Stand()
+    stand.kernel.on_the_interface = {ip_interface("198.18.0.100/32"): False}
+    stand.member.carry_out(AddAddresses((VIP,), 3.0))
+    stand.member.carry_out(RemoveAddresses((VIP,)))
+    assert (stand.kernel.asked, stand.member.held) == ([], set())
+    assert stand.troubles == ["cannot add 198.18.0.100: File exists"]
+
+
+def test_an_address_that_a_reload_took_away_is_removed() -> None:
+    stand = Stand()
+    stand.member.carry_out(AddAddresses((VIP,), 3.0))
     stand.member.use(replace(PLAN, addresses=(ip_interface("198.18.0.101/24"),)))
     stand.member.carry_out(RemoveAddresses((VIP,)))
-    assert stand.kernel.asked == [("remove", 7, "198.18.0.100/24")]
+    assert stand.kernel.asked[1:] == [("remove", 7, "198.18.0.100")]
     assert stand.segment.watched == (ip_address("198.18.0.101"),)
 
 

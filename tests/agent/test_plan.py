@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 from dataclasses import fields, replace
 from ipaddress import ip_address, ip_interface
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ SOURCE = ip_address("198.18.0.1")
 
 def made(instance: dict[str, Any] | None = None, node: str = "cp-1", **keepalived: Any) -> Plan:
     own = {"virtualIpAddress": "198.18.0.100/24"} | (instance or {})
-    return plan(load([{"keepalived": keepalived | {"vrrpInstance": own}}]).settings, node, Path("/run/x"))
+    return plan(load([{"keepalived": keepalived | {"vrrpInstance": own}}]).settings, node)
 
 
 def test_the_contract_s_defaults() -> None:
@@ -54,7 +53,7 @@ def test_two_families_are_two_members_and_the_ipv6_one_begins_with_a_link_local_
 
 def test_the_role_is_what_a_successor_on_the_node_must_agree_in() -> None:
     def role(instance: dict[str, Any] | None = None, **changes: Any) -> str:
-        return replace(made(instance, **changes), engine="native").role
+        return made(instance, **changes).role
 
     assert role() == role({"priority": 200, "advertInt": 0.5})
     other = {"interface": "eth1"}, {"virtualRouterId": 52}, {"virtualIpAddress": "198.18.0.100/32"}
@@ -64,10 +63,9 @@ def test_the_role_is_what_a_successor_on_the_node_must_agree_in() -> None:
     assert all(roles)
 
 
-def test_neither_keepalived_nor_ah_has_a_role_that_another_could_go_on_with() -> None:
-    assert made().role == ""
+def test_with_ah_there_is_no_role_that_another_could_go_on_with() -> None:
     ah = made({"authentication": {"authType": "AH", "authPass": "s3cret"}}, vrrpVersion=2)
-    assert replace(ah, engine="native").role == ""
+    assert ah.role == ""
 
 
 def test_a_node_is_no_peer_of_itself() -> None:
@@ -84,7 +82,7 @@ def test_a_node_s_own_values_win() -> None:
         },
         "nodes": {"cp-1": {"interface": "eth1", "priority": 150}},
     }
-    found = plan(load([layer]).settings, "cp-1", Path("/run/x"))
+    found = plan(load([layer]).settings, "cp-1")
     assert (found.interface, found.tracked, found.members[0].priority) == ("eth1", ("eth2",), 150)
 
 
@@ -95,7 +93,7 @@ def test_the_state_machine_gets_the_same_words() -> None:
 
 
 def config_with(**native: bool) -> Config:
-    return plan(load([{"native": native}]).settings, "cp-1", Path("/run/x")).members[0].config(SOURCE)
+    return plan(load([{"native": native}]).settings, "cp-1").members[0].config(SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -137,28 +135,3 @@ def test_what_a_running_engine_can_change_to(
     instance: dict[str, Any], keepalived: dict[str, Any], same: bool
 ) -> None:
     assert made(instance, **keepalived).succeeds(made()) is same
-
-
-def test_an_agent_s_keepalived_gets_two_configurations_and_no_password_is_shown() -> None:
-    authentication = {"authType": "PASS", "authPass": "c4n4ry77"}
-    found = made({"authentication": authentication, "priority": 255}, vrrpVersion=2).supervised
-    assert found is not None
-    assert (found.priority, found.subject) == (254, 'INSTANCE "VI_CONTROL_PLANE"')
-    assert 'file "/run/x/keepalived/standing"' in found.configuration
-    assert 'vrrp_notify_fifo "/run/x/keepalived/notify.fifo"' in found.displacing
-    assert "down_timer_adverts 1" in found.displacing
-    assert "c4n4ry77" in found.configuration
-    assert "c4n4ry77" not in repr(found)
-
-
-def test_two_families_are_followed_as_a_group() -> None:
-    found = made({"virtualIpAddresses": ["2001:db8::100/64"]}).supervised
-    assert found is not None
-    assert found.subject == 'GROUP "VI_CONTROL_PLANE_GROUP"'
-
-
-def test_the_native_engine_needs_no_configuration_and_neither_engine_succeeds_the_other() -> None:
-    native = plan(load([{"engine": "native"}]).settings, "cp-1", Path("/run/x"))
-    supervised = plan(load([]).settings, "cp-1", Path("/run/x"))
-    assert native.supervised is None
-    assert not supervised.succeeds(native)

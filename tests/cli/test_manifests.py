@@ -48,8 +48,8 @@ def test_a_file_is_written_kept_changed_and_removed(folder: Path, capsys: pytest
     assert [line for line in said.splitlines() if line[:1] in "+-"] == [
         f"--- {path}",
         f"+++ {path} (new)",
-        "-            192.168.1.100/24",
-        "+            192.168.1.101/24",
+        "-            192.168.1.100/24 noprefixroute",
+        "+            192.168.1.101/24 noprefixroute",
     ]
     assert said.endswith(f"\nwritten: {path}\n")
     assert outcome(capsys, out, "--remove") == (0, f"removed: {path}\n", "")
@@ -63,7 +63,7 @@ def test_the_diff_is_coloured_on_a_terminal(
     monkeypatch.setattr("click.utils.should_strip_ansi", lambda *_: False)
     _, said, _ = outcome(capsys, f"--out={folder}", "--set", VIP)
     assert (
-        "\x1b[31m-            172.16.101.101/32\x1b[0m\n\x1b[32m+            192.168.1.100/24\x1b[0m\n"
+        "\x1b[31m-            172.16.101.101/32\x1b[0m\n\x1b[32m+            192.168.1.100/24 noprefixroute\x1b[0m\n"
         in said
     )
 
@@ -205,7 +205,6 @@ VALUES = {
     "defaults": "{}",
     "nodes": NODES,
     "native": f"{NODES}engine: native\nhealthCheck: {{caFile: /etc/kubernetes/pki/ca.crt}}\n",
-    "supervised": "agent: {enabled: true}",
     "scheduling": "{staticTolerations: [{operator: Exists}], imagePullSecrets: [{name: r}], nodeSelector: {a: b}}",
 }
 

@@ -32,12 +32,14 @@ def test_a_good_master() -> None:
         "  Priority    100\n"
         "  API server  healthy for 2 h 14 min; last error 2 h 14 min ago: connection refused\n"
         "  Failovers   1 to this node, the last took 3.62 s, 2 h 14 min ago\n"
-        "  Agent       native 0.3.0, virtual router 51 on eth0, up 2 h 14 min"
+        "  Agent       0.3.0, virtual router 51 on eth0, up 2 h 14 min"
     )
 
 
 def test_a_good_backup_of_two_families() -> None:
-    story = Story(Plan(health=None, members=(MEMBER, MEMBER6)), restarts=2)
+    story = Story(Plan(health=None, members=(MEMBER, MEMBER6)))
+    for _ in range(2):
+        story.ledger.restarted()
     story.ledger.state("BACKUP", "startup")
     story.heard(150)
     story.wait(0.4)
@@ -50,7 +52,7 @@ def test_a_good_backup_of_two_families() -> None:
         "  Priority    100\n"
         "  API server  not checked\n"
         "  Failovers   none to this node\n"
-        "  Agent       native 0.3.0, virtual router 51 on eth0, up 400 ms, engine restarted 2 x"
+        "  Agent       0.3.0, virtual router 51 on eth0, up 400 ms, engine restarted 2 x"
     )
 
 
@@ -65,7 +67,7 @@ def test_a_node_in_trouble_in_all_its_width() -> None:
         "  Priority    1 instead of 100\n"
         "  API server  dead for 6 s; last error 6 s ago: connection refused\n"
         "  Failovers   1 to this node, the last took 1 s, 6 s ago\n"
-        "  Agent       native 0.3.0, virtual router 51 on eth0, up 7 s\n"
+        "  Agent       0.3.0, virtual router 51 on eth0, up 7 s\n"
         "\n"
         "! the API server is dead: connection refused\n"
         f"! second holder: {MAC} claims 198.18.0.100, too\n"
@@ -103,7 +105,7 @@ def test_one_that_waits_for_another_instance_is_well() -> None:
         "  Priority    100\n"
         "  API server  not checked\n"
         "  Failovers   none to this node\n"
-        "  Agent       native 0.3.0, virtual router 51 on eth0, up 1 min 30 s"
+        "  Agent       0.3.0, virtual router 51 on eth0, up 1 min 30 s"
     )
 
 

@@ -38,7 +38,6 @@ AGENT_IMAGE = f"ghcr.io/lexfrei/vipalived:{CHART_VERSION}"
 PLAIN_IMAGE = "localhost/keepalived:test"
 ENGINES = {
     "native": ("engine=native",),
-    "supervised": ("agent.enabled=true",),
     "plain": ("image.repository=localhost/keepalived", "image.tag=test", "healthCheck.vrrpScript=true"),
 }
 """The values of each, beside the VIP."""

@@ -25,19 +25,16 @@ KILLED = MASTER_DOWN + SLACK
 BLACKOUT = {
     # What the client may miss, in seconds, by engine: stop, API server dead or hung.
     "native": HITLESS,
-    "supervised": SKEW + SLACK,
     "plain": SKEW + SLACK,
 }
 DEAD = {
-    # From the API server's death to another holder: at once; at once and a Skew_Time; 3 questions, 1 s apart, too.
+    # From the API server's death to another holder: at once; 3 questions, 1 s apart, and a Skew_Time.
     "native": 0.15 + SLACK,
-    "supervised": SKEW + 0.4 + SLACK,
     "plain": 3.0 + 1.0 + SKEW + SLACK,
 }
 HUNG = {
     # 3 questions, 0.5 s apart, that take 1 s each; keepalived asks every second, and takes a Skew_Time.
     "native": 3.5 + SLACK,
-    "supervised": 4.2 + SLACK,
     "plain": 3.0 + 2.0 + SKEW + SLACK,
 }
 
@@ -49,7 +46,7 @@ def _story(cluster: Cluster) -> Iterator[None]:
     print(cluster.story())  # noqa: T201 - pytest shows it
 
 
-@pytest.mark.parametrize("cluster", ["native", "supervised"], indirect=True)
+@pytest.mark.parametrize("cluster", ["native"], indirect=True)
 def test_day_1(cluster: Cluster) -> None:
     """The VIP is there before any API server, and stays where it is while one after the other comes up."""
     (sighting,) = cluster.watch.sightings()

@@ -10,7 +10,6 @@ import pytest
 from vipalived.lab.bounds import (
     NATIVE,
     RFC,
-    SUPERVISED,
     Limits,
     Rule,
     Timing,
@@ -99,7 +98,7 @@ def test_after_a_partition_one_holder_is_left_within_an_interval() -> None:
 
 def test_where_nothing_asks_for_a_move_the_vip_stays() -> None:
     asked = {"control", "return", "reload", "pause-all", "load"}
-    for bounds, more in ((RFC, set()), (NATIVE, {"api-load", "engine-kill"}), (SUPERVISED, {"api-load"})):
+    for bounds, more in ((RFC, set()), (NATIVE, {"api-load"})):
         assert {name for name in bounds if bounds[name](CONTRACT).moves == 0} == asked | more
         assert bounds["return"](PREFERRED).moves is None
 
@@ -115,9 +114,6 @@ QUICK_CHECK = replace(CONTRACT, check_interval=0.2, check_timeout=0.2, check_fal
         (NATIVE, QUICK_CHECK, "api-hang", 0.95),  # three of them 0.2 s apart, 0.2 s, + 0.15
         (NATIVE, CONTRACT, "api-all-down", 0.15),
         (NATIVE, CONTRACT, "api-elsewhere", 1.0),
-        (SUPERVISED, CONTRACT, "api-crash", 0.859375),  # 156/256 + 0.1 + 0.15
-        (SUPERVISED, CONTRACT, "api-stop", 0.859375),
-        (SUPERVISED, CONTRACT, "api-hang", 3.859375),
     ],
 )
 def test_how_soon_https_is_answered_again(
@@ -128,7 +124,6 @@ def test_how_soon_https_is_answered_again(
 
 def test_a_planned_stop_of_the_api_server_fails_no_request() -> None:
     assert NATIVE["api-stop"](CONTRACT).http_failed == 0
-    assert SUPERVISED["api-stop"](CONTRACT).http_failed is None
 
 
 @pytest.mark.parametrize("scenario", ["api-all-down", "api-elsewhere", "api-all-slow"])
@@ -139,20 +134,7 @@ def test_a_native_cluster_has_one_holder_whatever_becomes_of_its_api_servers(sce
 
 
 def test_a_stalled_etcd_moves_the_vip_once_at_most() -> None:
-    assert [bounds["api-all-slow"](CONTRACT).moves for bounds in (NATIVE, SUPERVISED)] == [2, 2]
-
-
-@pytest.mark.parametrize(
-    ("scenario", "seconds"),
-    [
-        ("engine-kill", 3.709375),  # 3 + 156/256 + 0.1
-        ("release", 0.659375),  # 156/256 + 0.05
-        ("api-all-down", 7.21875),  # twice 3 + 156/256
-        ("stop", 0.709375),
-    ],
-)
-def test_what_supervised_keepalived_promises(scenario: str, seconds: float) -> None:
-    assert SUPERVISED[scenario](CONTRACT).blackout == pytest.approx(seconds)
+    assert NATIVE["api-all-slow"](CONTRACT).moves == 2
 
 
 def test_plain_keepalived_promises_nothing_of_api_servers() -> None:
@@ -163,7 +145,7 @@ def test_plain_keepalived_promises_nothing_of_api_servers() -> None:
 
 
 def test_every_scenario_has_its_bounds_and_says_what_happens() -> None:
-    tables = (RFC, NATIVE, SUPERVISED)
+    tables = (RFC, NATIVE)
     assert all(set(table) == set(SCENARIOS) for table in tables)
     assert all(isinstance(rule(CONTRACT), Limits) for table in tables for rule in table.values())
     assert all(scenario.says for scenario in SCENARIOS.values())

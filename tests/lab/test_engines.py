@@ -71,7 +71,6 @@ def test_keepalived_starts_as_in_the_pod_with_files_of_its_own(tmp_path: Path) -
 def test_only_the_baseline_may_miss() -> None:
     assert {name: engine(name).baseline for name in ENGINES} == {
         "native": False,
-        "keepalived-agent": False,
         "keepalived": False,
         "keepalived-check": False,
         "keepalived-0.2.3": True,
@@ -88,8 +87,7 @@ def test_an_agent_gets_its_values_and_two_capabilities(tmp_path: Path) -> None:
     assert words[:3] == ["setpriv", "--bounding-set=-all,+net_admin,+net_raw", "--"]
     options = ["-f", str(tmp_path / "values.yaml"), "--node", "cp-1", "--run-dir", str(tmp_path / "run")]
     assert words[-7:] == ["agent", *options]
-    agent = CONTRACT.agent.model_copy(update={"enabled": True})
-    assert written(tmp_path) == CONTRACT.model_copy(update={"engine": "native", "agent": agent})
+    assert written(tmp_path) == CONTRACT.model_copy(update={"engine": "native"})
 
 
 SECRETIVE: Layer = {
@@ -104,22 +102,12 @@ SECRETIVE: Layer = {
 }
 
 
-@pytest.mark.parametrize("name", ["native", "keepalived-agent"])
-def test_an_agent_asks_the_labs_api_server_and_logs_what_the_lab_reads(tmp_path: Path, name: str) -> None:
-    engine(name, "/opt/keepalived").prepare("cp-1", load([BASE_LAYER, SECRETIVE]).settings, tmp_path)
+def test_an_agent_asks_the_labs_api_server_and_logs_what_the_lab_reads(tmp_path: Path) -> None:
+    engine("native").prepare("cp-1", load([BASE_LAYER, SECRETIVE]).settings, tmp_path)
     check, agent = written(tmp_path).health_check, written(tmp_path).agent
     assert (check.enabled, check.url, check.interval) == (True, "https://127.0.0.1:6443/readyz", 0.2)
     assert (check.ca_file, check.token_file) == ("", "")
     assert (agent.log_format, agent.log_level) == ("text", "info")
-
-
-def test_supervised_keepalived_is_the_one_that_was_named(tmp_path: Path) -> None:
-    chosen = engine("keepalived-agent", "/opt/keepalived")
-    for _ in range(2):  # a reload prepares again
-        command = chosen.prepare("cp-1", CONTRACT, tmp_path)
-    assert str((tmp_path / "bin" / "keepalived").readlink()) == "/opt/keepalived"
-    assert command.env["PATH"].startswith(f"{tmp_path}/bin:")
-    assert (written(tmp_path).engine, written(tmp_path).agent.enabled) == ("keepalived", True)
 
 
 def test_plain_keepalived_asks_by_a_script_where_that_is_wanted(tmp_path: Path) -> None:
@@ -133,9 +121,8 @@ def test_plain_keepalived_asks_by_a_script_where_that_is_wanted(tmp_path: Path) 
 
 
 def test_release_is_for_agents(tmp_path: Path) -> None:
-    for name in ("native", "keepalived-agent"):
-        words = list(engine(name).release(tmp_path) or ())
-        assert words[-3:] == ["release", "--run-dir", str(tmp_path / "run")]
+    words = list(engine("native").release(tmp_path) or ())
+    assert words[-3:] == ["release", "--run-dir", str(tmp_path / "run")]
     assert engine("keepalived").release(tmp_path) is None
     assert engine("keepalived-check").release(tmp_path) is None
 

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,8 @@ from vipalived.net.view import AddressChange, Change, LinkChange
 
 pytestmark = pytest.mark.netns
 
-V4, V6 = ip_interface("198.18.0.100/24"), ip_interface("2001:db8::100/64")
-LINK_LOCAL = ip_interface("fe80::200:5eff:fe00:233/64")
+V4, V6 = ip_address("198.18.0.100"), ip_address("2001:db8::100")
+LINK_LOCAL = ip_address("fe80::200:5eff:fe00:233")
 FOREVER = 4294967295
 NEWUSER, NEWNET = 0x10000000, 0x40000000
 
@@ -121,11 +121,10 @@ def on_v0(*fields: str) -> list[tuple[Any, ...]]:
 
 
 @alone
-def test_an_ipv4_address_has_a_lease_and_is_not_preferred(kernel: Kernel, index: int) -> None:
+def test_an_ipv4_address_stands_alone_has_a_lease_and_is_not_preferred(kernel: Kernel, index: int) -> None:
     kernel.add(index, V4, 100.0)
-    assert on_v0("local", "prefixlen", "scope", "deprecated", "preferred_life_time") == [
-        ("198.18.0.100", 24, "global", True, 0)
-    ]
+    fields = ("local", "prefixlen", "scope", "deprecated", "noprefixroute", "preferred_life_time")
+    assert on_v0(*fields) == [("198.18.0.100", 32, "global", True, True, 0)]
     assert on_v0("valid_life_time") in ([(100,)], [(99,)])
 
 
@@ -133,9 +132,10 @@ def test_an_ipv4_address_has_a_lease_and_is_not_preferred(kernel: Kernel, index:
 def test_an_ipv6_address_needs_no_duplicate_address_detection(kernel: Kernel, index: int) -> None:
     kernel.add(index, V6, 100.0)
     kernel.add(index, LINK_LOCAL, 100.0)
-    assert sorted(on_v0("local", "prefixlen", "scope", "nodad", "tentative", "deprecated")) == [
-        ("2001:db8::100", 64, "global", True, False, True),
-        ("fe80::200:5eff:fe00:233", 64, "link", True, False, True),
+    fields = ("local", "prefixlen", "scope", "nodad", "tentative", "deprecated", "noprefixroute")
+    assert sorted(on_v0(*fields)) == [
+        ("2001:db8::100", 128, "global", True, False, True, True),
+        ("fe80::200:5eff:fe00:233", 128, "link", True, False, True, True),
     ]
     assert {lease for lease, _ in on_v0("valid_life_time", "local")} <= {99, 100}
 
@@ -151,7 +151,7 @@ def test_a_lease_for_ever_never_ends(kernel: Kernel, index: int) -> None:
 def test_a_renewal_lengthens_the_lease(kernel: Kernel, index: int) -> None:
     for address in (V4, V6):
         kernel.add(index, address, 10.0)
-        kernel.add(index, address, 100.0)
+        kernel.renew(index, address, 100.0)
     assert [lease > 10 for (lease,) in on_v0("valid_life_time")] == [True, True]
 
 
@@ -159,13 +159,13 @@ def test_a_renewal_lengthens_the_lease(kernel: Kernel, index: int) -> None:
 def test_a_lease_runs_out(kernel: Kernel, index: int) -> None:
     """The kernel looks after IPv4 addresses twice a second."""
     kernel.add(index, V4, 1.0)
-    told(kernel, AddressChange(False, index, V4, primary=False), 3.0)
+    told(kernel, AddressChange(False, index, ip_interface(V4), primary=False, ours=True), 3.0)
     assert on_v0("local") == []
 
 
 @alone
 def test_a_removal_says_whether_the_address_was_there(kernel: Kernel, index: int) -> None:
-    for address in (V4, ip_interface("198.18.1.100/24"), V6):
+    for address in (V4, ip_address("198.18.1.100"), V6):
         kernel.add(index, address, 100.0)
     assert kernel.remove(index, V4)
     assert kernel.remove(index, V6)
@@ -173,6 +173,73 @@ def test_a_removal_says_whether_the_address_was_there(kernel: Kernel, index: int
     assert not kernel.remove(index, V4)
     assert not kernel.remove(index, V6)
     assert not kernel.remove(99, V4)
+
+
+@alone
+def test_what_is_there_already_is_not_added_and_an_agents_own_is_known(kernel: Kernel, index: int) -> None:
+    ip("address add 198.18.0.100/32 dev v0")
+    ip("address add 2001:db8::100/64 dev v0 nodad")
+    ip("address add 198.18.0.101/24 dev v0 preferred_lft 0 noprefixroute valid_lft 100")
+    before = on_v0("local", "prefixlen", "valid_life_time", "deprecated")[:1]
+    for vip in (V4, V6):
+        with pytest.raises(FileExistsError):
+            kernel.add(index, vip, 100.0)
+    assert on_v0("local", "prefixlen", "valid_life_time", "deprecated")[:1] == before
+    kernel.add(index, ip_address("198.18.0.101"), 100.0)
+    kernel.add(index, LINK_LOCAL, math.inf)
+    vips = {V4, V6, ip_address("198.18.0.101"), LINK_LOCAL}
+    assert set(kernel.view().left(index, vips)) == {ip_address("198.18.0.101"), LINK_LOCAL}
+    assert sorted(map(str, kernel.view().own(index, vips))) == [
+        "198.18.0.100",
+        "198.18.0.101",
+        "2001:db8::100",
+    ]
+
+
+@alone
+def test_on_an_old_kernel_an_agents_own_is_what_nobody_else_makes(kernel: Kernel, index: int) -> None:
+    """Before 5.18 there are no marks, as here for what `ip` adds."""
+    ip("address add 198.18.0.100/32 dev v0 preferred_lft 0 noprefixroute valid_lft 100")
+    ip("address add 2001:db8::100/128 dev v0 nodad noprefixroute preferred_lft 0 valid_lft forever")
+    ip("address add 198.18.0.101/32 dev v0 preferred_lft 0 valid_lft 100")
+    ip("address add 198.18.0.102/32 dev v0 noprefixroute")
+    addresses = [ip_address(f"198.18.0.{last}") for last in (100, 101, 102)]
+    assert kernel.view().left(index, [*addresses, V6]) == [V4, V6]
+
+
+@alone
+def test_a_vip_is_no_source_brings_no_route_and_takes_nobody_along(kernel: Kernel, index: int) -> None:
+    """Not even in a subnet that the node's own one has in it."""
+
+    def facts() -> tuple[Any, ...]:
+        return tuple(
+            ip(words)
+            for words in (
+                "route show",
+                "-6 route show",
+                "route get 198.18.0.77",
+                "route get 198.18.9.9",
+                "route get 203.0.113.1",
+                "route get 224.0.0.9 oif v0",
+                "-6 route get 2001:db8::77",
+                "-6 route get 2001:db8:9::9",
+            )
+        )
+
+    own = ("198.18.0.1/16", "2001:db8::1/64")
+    for address in own:
+        ip(f"address add {address} dev v0 nodad" if ":" in address else f"address add {address} dev v0")
+    ip("route add default via 198.18.0.254")
+    ip("-6 route add default via 2001:db8::fe dev v0")
+    wait(lambda: ip("-6 route get 2001:db8::77")[0].get("prefsrc") == "2001:db8::1", 2.0)
+    before = facts()
+    for vip in (V4, V6):
+        kernel.add(index, vip, 100.0)
+    assert facts() == before
+    for vip in (V4, V6):
+        kernel.remove(index, vip)
+    assert facts() == before
+    assert sorted(on_v0("local")) == [("198.18.0.1",), ("2001:db8::1",)]
 
 
 @alone
@@ -191,7 +258,7 @@ def test_a_missing_permission_is_an_error(kernel: Kernel, index: int) -> None:
         kernel.add(index, V4, 100.0)
     with pytest.raises(PermissionError):
         kernel.remove(index, V4)
-    assert kernel.view().on(index) == [V4]
+    assert kernel.view().on(index) == [ip_interface(V4)]
 
 
 @alone
@@ -271,13 +338,13 @@ def test_news_of_addresses(kernel: Kernel, index: int) -> None:
     assert kernel.changes() == [
         AddressChange(True, index, first),
         AddressChange(True, index, second, primary=False),
-        AddressChange(False, index, V4, primary=False),
+        AddressChange(False, index, ip_interface(V4), primary=False, ours=True),
     ]
     ip("address add 2001:db8::1/64 dev v0 nodad")
     told(kernel, AddressChange(True, index, ip_interface("2001:db8::1/64")))
     kernel.add(index, V6, 100.0)
     kernel.remove(index, V6)
-    told(kernel, AddressChange(False, index, V6, primary=False))
+    told(kernel, AddressChange(False, index, ip_interface(V6), primary=False, ours=True))
 
 
 @alone
@@ -326,7 +393,7 @@ def test_who_was_told_too_much_looks_again(kernel: Kernel, index: int) -> None:
 def test_an_event_loop_is_woken_by_news_only(kernel: Kernel, index: int) -> None:
     assert select.select([kernel], [], [], 0)[0] == []
     kernel.add(index, V4, 100.0)
-    kernel.add(index, V4, 100.0)
+    kernel.renew(index, V4, 100.0)
     assert select.select([kernel], [], [], 0)[0] == []
     kernel.remove(index, V4)
     assert select.select([kernel], [], [], 1.0)[0] == [kernel]

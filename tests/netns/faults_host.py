@@ -121,15 +121,6 @@ def agents(ward: Ward) -> None:
     first.wait()
 
 
-def supervised(ward: Ward) -> None:
-    """The agent's own keepalived is no second one."""
-    agent = _agent(ward, "agent", "agent.enabled=true")
-    wait(lambda: f" {VIP}/" in sh("ip address show v0"), "the agent to be Master")
-    ward.examine(NO_API).tells("daemons", "ok", "the agent (it has").only()
-    agent.terminate()
-    agent.wait()
-
-
 def _agent(ward: Ward, name: str, engine: str = "engine=native") -> subprocess.Popen[bytes]:
     texts = (
         engine,

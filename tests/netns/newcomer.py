@@ -1,6 +1,6 @@
 """Stories of an agent's first moments, told by `test_newcomer.py`: run inside namespaces of its own.
 
-The agent is on v0, with either engine. v1 is another host, in a network namespace of its own: its kernel answers for
+The agent is on v0. v1 is another host, in a network namespace of its own: its kernel answers for
 the addresses that it has, and a real keepalived speaks there. At an interval of 0.1 s and priority 100,
 Master_Down_Interval is 0.36 s; `SLACK` is for a busy machine.
 """
@@ -21,12 +21,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 import alone  # the script beside this one
 from alone import MASTER_DOWN, SLACK, START, VIP, Agent, held, shell, wait
 
-ENGINES = {"native": ("--set", "engine=native"), "keepalived": ("--set", "agent.enabled=true")}
+NATIVE = ("--set", "engine=native")
 HOLD = 3.0
 """Seconds that a story waits for a claim that must not come: many times Master_Down_Interval."""
 GONE = 0.3 + 1.0 + MASTER_DOWN + SLACK
 SLOWLY_GONE = 10 * (0.3 + MASTER_DOWN) + 1.0 + SLACK
-"""After the last sign of a stranger: what it counts for with keepalived, which then waits for a Master."""
+"""After the last sign of a stranger: what it counts for."""
 
 
 class Host:
@@ -80,9 +80,9 @@ class Host:
 alone_interval = 0.1
 
 
-def agent(place: Path, engine: str, *more: str) -> Agent:
+def agent(place: Path, *more: str, main: str = alone._MAIN) -> Agent:
     (place / "agent").mkdir()
-    return Agent(place / "agent", engine=(*ENGINES[engine], *more))
+    return Agent(place / "agent", engine=(*NATIVE, *more), main=main)
 
 
 def started(one: Agent) -> None:
@@ -111,32 +111,31 @@ def takes_over(one: Agent, seconds: float = GONE) -> None:
 
 
 def end(one: Agent) -> None:
-    """keepalived takes a second."""
     one.process.send_signal(signal.SIGTERM)
     assert one.process.wait(2.0 + SLACK) == 0, one.log.read_text()
     assert not held()
 
 
-def answering(place: Path, engine: str) -> None:
+def answering(place: Path) -> None:
     """Another host has the VIP: nobody else takes it, until that host lets go."""
     host = Host(place)
     host.run(f"ip address add {VIP} dev v1")
     mac = host.run("ip -o link show v1").partition("link/ether ")[2].split()[0]
-    one = agent(place, engine)
+    one = agent(place)
     kept_from_claiming(one, f"{mac} answers for 198.18.0.100")
     host.run(f"ip address del {VIP} dev v1")
     takes_over(one)
     end(one)
 
 
-def other_vips(place: Path, engine: str) -> None:
+def other_vips(place: Path) -> None:
     """Another installation has our virtual router ID: it speaks our version, or another one."""
     host = Host(place)
     for version, interval, gone in ((3, "0.1", GONE), (2, "1", SLOWLY_GONE)):
         (place / str(version)).mkdir()
         peer = host.keepalived(version=version, vip="198.18.0.77/24")
         slow = ("--set", f"keepalived.vrrpInstance.advertInt={interval}")
-        one = agent(place / str(version), engine, *slow)
+        one = agent(place / str(version), *slow)
         kept_from_claiming(one, "198.18.0.2 advertises virtual router 51 for other purposes")
         peer.terminate()
         peer.wait()
@@ -145,11 +144,11 @@ def other_vips(place: Path, engine: str) -> None:
         assert one.process.wait(START + SLACK) == 0, one.log.read_text()
 
 
-def known_master(place: Path, engine: str) -> None:
+def known_master(place: Path) -> None:
     """A peer is no stranger; and when its daemons are killed, the VIP is claimed though that host still answers."""
     host = Host(place)
     peer = host.keepalived()
-    one = agent(place, engine)
+    one = agent(place)
     started(one)
     wait(lambda: one.status()["master"] is not None, START, "the Master to be known")
     time.sleep(2 * MASTER_DOWN)
@@ -164,13 +163,13 @@ def known_master(place: Path, engine: str) -> None:
     end(one)
 
 
-def restarted(place: Path, engine: str) -> None:
-    """What the dead engine process knew its successor knows: it takes up the VIP whoever else has it by now."""
+def restarted(place: Path) -> None:
+    """What an engine knew that had a bug its successor knows: it takes up the VIP whoever else has it by now."""
     host = Host(place)
-    one = agent(place, engine).master()
+    one = agent(place, main=alone._BUGGY).master()
     host.run(f"ip address add {VIP} dev v1")
-    os.kill(one.engine_process(), signal.SIGKILL)
-    one.until("another one starts at once", START)  # keepalived takes a second to end
+    one.fail()
+    one.until("it starts afresh at once", START)
     wait(
         lambda: one.log.read_text().count("-> MASTER") > 1,
         START + GONE,
@@ -180,23 +179,23 @@ def restarted(place: Path, engine: str) -> None:
     end(one)
 
 
-def switched_off(place: Path, engine: str) -> None:
+def switched_off(place: Path) -> None:
     """`agent.askFirst: false` claims as VRRP says."""
     host = Host(place)
     host.run(f"ip address add {VIP} dev v1")
-    one = agent(place, engine, "--set", "agent.askFirst=false").master()
+    one = agent(place, "--set", "agent.askFirst=false").master()
     assert not one.said("held back")
     end(one)
 
 
-def automatic(place: Path, engine: str) -> None:
+def automatic(place: Path) -> None:
     """What `auto` means is waited for and told; a better one later on is told, and left for the next start."""
-    alone._MAIN = f"from vipalived.agent import interface; interface.LOOKING = 0.2; {alone._MAIN}"
+    main = f"from vipalived.agent import interface; interface.LOOKING = 0.2\n{alone._BUGGY}"
     shell("ip address flush dev v0")
     shell("ip link add w0 type veth peer name w1")
     chosen = ("--set", "keepalived.vrrpInstance.interface=v9", "--set", "nodes.cp-1.interface=auto")
     os.environ["NODE_NAME"] = "cp-1"
-    one = agent(place, engine, *chosen)
+    one = agent(place, *chosen, main=main)
     waiting = "waiting for an interface: no subnet here has 198.18.0.100, and there is no IPv4 default route to go by"
     one.until(waiting)
     shell("ip address add 198.18.0.1/16 dev v0")
@@ -215,16 +214,16 @@ def automatic(place: Path, engine: str) -> None:
     assert 'vipalived_trouble{kind="interface-elsewhere"} 1.0' in metrics
     one.values.write_text("keepalived: {vrrpInstance: {priority: 90}}\n")
     one.until("agent reloaded", START)
-    os.kill(one.engine_process(), signal.SIGKILL)
-    one.until("another one starts at once", START)
+    one.fail()
+    one.until("it starts afresh at once", START)
     wait(lambda: one.log.read_text().count("-> MASTER") > 1, START + GONE, "the next Master")
     assert held()
     end(one)
     # The container is started again, and has kept its directory.
-    one = Agent(place / "agent", engine=(*ENGINES[engine], *chosen))
+    one = Agent(place / "agent", engine=(*NATIVE, *chosen))
     one.until(f"interface auto: {elsewhere}")
     one.until("interface auto: w0, and no longer v0")
-    wait(lambda: VIP in shell("ip address show w0"), START + MASTER_DOWN + SLACK, "the VIP on w0")
+    wait(lambda: alone.HELD in shell("ip address show w0"), START + MASTER_DOWN + SLACK, "the VIP on w0")
     one.process.send_signal(signal.SIGTERM)
     assert one.process.wait(2.0 + SLACK) == 0
 
@@ -236,4 +235,4 @@ if __name__ == "__main__":
         {
             story.__name__: story
             for story in (answering, other_vips, known_master, restarted, switched_off, automatic)
-        }[sys.argv[1]](Path(directory), sys.argv[2])
+        }[sys.argv[1]](Path(directory))

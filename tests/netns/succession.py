@@ -85,11 +85,6 @@ class Agent:
     def said(self, text: str) -> bool:
         return text in self.log.read_text()
 
-    def waits(self) -> bool:
-        """Whether it is asked of the last engine process."""
-        last = self.log.read_text().rpartition("another one starts")[2]
-        return "waiting: another instance" in last
-
     def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
         """`vipalived status` and its like."""
         command = python("-c", _MAIN, *words, "--run-dir", str(self.place / "run"))
@@ -98,17 +93,6 @@ class Agent:
     def status(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.ask("status", "-o", "json").stdout)
         return found
-
-    def _children(self) -> list[str]:
-        return Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-
-    def has_engine_process(self) -> bool:
-        return bool(self._children())
-
-    def engine_process(self) -> int:
-        """The guard's child."""
-        (child,) = self._children()
-        return int(child)
 
     def end(self, seconds: float = 0.4 + SLACK) -> None:
         """SIGTERM; with nobody to take over it waits for its Backups."""
@@ -242,33 +226,14 @@ def standing_still(segment: Segment) -> None:
     """Nor to one that does not move; once it does it takes its place."""
     first, other = acting(segment)
     second = waiting(segment)
-    os.kill(second.engine_process(), signal.SIGSTOP)
+    os.kill(second.process.pid, signal.SIGSTOP)
     with segment.undisturbed():
         first.end()
         other.until("-> MASTER", SLACK)
     assert first.said("not left to the other instance on this host: it does not answer")
     assert segment.holders() == ["node-2"]
-    os.kill(second.engine_process(), signal.SIGCONT)
+    os.kill(second.process.pid, signal.SIGCONT)
     second.until("INITIALIZE -> BACKUP (startup)", SLACK)
-
-
-def engines(segment: Segment) -> None:
-    """From the native engine to keepalived, and back: the VIP goes to the other node, for keepalived keeps nothing."""
-    first, other = acting(segment)
-    second = waiting(segment, engine="keepalived", agent={"enabled": True})
-    with segment.undisturbed():
-        first.end()
-        other.until("-> MASTER", SLACK)
-        second.until("INITIALIZE -> BACKUP (startup)", START)
-    assert segment.holders() == ["node-2"]
-    third = Agent(segment, "node-1", "third")
-    third.until("waiting: ")
-    with segment.undisturbed():
-        other.end()
-        second.until("-> MASTER", SLACK)
-    second.end(4.0)
-    third.until("-> MASTER", MASTER_DOWN + SLACK)
-    assert segment.holders() == ["node-1"]
 
 
 def changed_meanwhile(segment: Segment) -> None:
@@ -285,23 +250,8 @@ def changed_meanwhile(segment: Segment) -> None:
     assert second.status()["effective_priority"] == 150
 
 
-def dying(segment: Segment) -> None:
-    """Whoever waits, and dies again and again, does not take off addresses that another one holds."""
-    first, _ = acting(segment)
-    second = waiting(segment)
-    with segment.undisturbed():
-        for restarts in ("at once", "in 0.5 s"):
-            os.kill(second.engine_process(), signal.SIGKILL)
-            second.until(f"the engine process was ended by SIGKILL; another one starts {restarts}")
-            wait(second.has_engine_process, START, "another engine process")
-        wait(second.waits, START, "the last one to wait")
-        first.end()
-        second.until("-> MASTER", SLACK)
-    assert segment.holders() == ["node-1"]
-
-
 if __name__ == "__main__":
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
-    stories = (handed_over, others_values, standing_still, engines, changed_meanwhile, dying)
+    stories = (handed_over, others_values, standing_still, changed_meanwhile)
     with tempfile.TemporaryDirectory() as directory:
         {story.__name__: story for story in stories}[sys.argv[1]](Segment(Path(directory)))

@@ -25,7 +25,7 @@ STORIES = {
     "faults": "healthy healthy_master before interface address subnet stranger leftover stranger_ipv6 vrid refused"
     " unheard mute unicast rp_filter arp_ignore elsewhere",
     "faults_firewall": "firewall firewall_iptables firewall_legacy firewall_out",
-    "faults_host": "capabilities kubelet certificate api_server daemons agents supervised cpu_limit values",
+    "faults_host": "capabilities kubelet certificate api_server daemons agents cpu_limit values",
 }
 MODULES = {story: module for module, stories in STORIES.items() for story in stories.split()}
 

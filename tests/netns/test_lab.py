@@ -156,20 +156,15 @@ def test_outputs(lab: Lab, tmp_path: Path) -> None:
     assert "stop" in run.out
 
 
-AGENTS = ["--engine", "native", "--engine", "keepalived-agent"]
-
-
 def test_an_agent_takes_the_vip_to_an_api_server_that_answers(lab: Lab) -> None:
-    run = lab(*AGENTS, "--scenario", "api-crash", "--scenario", "api-stop")
+    run = lab("--engine", "native", "--scenario", "api-crash", "--scenario", "api-stop")
     assert run.code == 0, run.err
-    assert len(run.report["trials"]) >= 4
+    assert len(run.report["trials"]) >= 2
     for trial in run.report["trials"]:
         assert trial["from"] != trial["to"]
         assert trial["https"]
         assert trial["http_sent"] > 50
-    bounds = {(t["engine"], t["scenario"]): t["http_bound_ms"] for t in run.report["trials"]}
-    assert bounds["native", "api-crash"] == 150.0
-    assert bounds["keepalived-agent", "api-crash"] == 310.9  # 60.9 ms, + 100, + 150
+    assert run.trials["api-crash"]["http_bound_ms"] == 150.0
 
 
 def test_https_never_comes_back_where_nobody_looks(lab: Lab) -> None:
@@ -204,15 +199,10 @@ def test_with_no_api_server_anywhere_one_node_holds_the_vip(lab: Lab) -> None:
         assert trial["http_failed"] > 100
 
 
-def test_an_engine_that_is_killed_and_a_node_that_is_released(lab: Lab) -> None:
-    run = lab(*AGENTS, "--scenario", "engine-kill", "--scenario", "release", "--set", SLOW)
+def test_a_node_that_is_released(lab: Lab) -> None:
+    run = lab("--engine", "native", "--scenario", "release", "--set", SLOW)
     assert run.code == 0, run.err
-    trials = {(t["engine"], t["scenario"]): t for t in run.report["trials"]}
-    for name in ("native", "keepalived-agent"):
-        assert trials[name, "release"]["from"] != trials[name, "release"]["to"]
-    killed = trials["native", "engine-kill"]
-    assert (killed["from"], killed["moves"]) == (killed["to"], 0)
-    assert trials["keepalived-agent", "engine-kill"]["lost"] > 0
+    assert run.trials["release"]["from"] != run.trials["release"]["to"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="keepalived runs a check only where it may set groups")

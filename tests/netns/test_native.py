@@ -62,7 +62,7 @@ ALONE = Path(__file__).with_name("alone.py")
     "story",
     [
         *("leftover", "deleted", "reload", "second", "vanishing", "carrier", "readdressed", "elsewhere"),
-        *("permission", "stray", "foreign", "other_engine", "killed", "json_log", "released", "health"),
+        *("permission", "own", "foreign", "other_engine", "bug", "json_log", "released", "health"),
     ],
 )
 def test_alone_on_a_link(story: str) -> None:

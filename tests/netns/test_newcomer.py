@@ -13,12 +13,11 @@ pytestmark = pytest.mark.netns
 STORIES = Path(__file__).with_name("newcomer.py")
 
 
-@pytest.mark.parametrize("engine", ["native", "keepalived"])
 @pytest.mark.parametrize(
     "story", ["answering", "other_vips", "known_master", "restarted", "switched_off", "automatic"]
 )
-def test_with_another_host_on_the_link(story: str, engine: str) -> None:
+def test_with_another_host_on_the_link(story: str) -> None:
     namespaces = ("--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child")
-    words = ("unshare", *namespaces, "--mount-proc", "--", sys.executable, "-P", str(STORIES), story, engine)
+    words = ("unshare", *namespaces, "--mount-proc", "--", sys.executable, "-P", str(STORIES), story)
     done = subprocess.run(words, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -13,9 +13,7 @@ pytestmark = pytest.mark.netns
 STORIES = Path(__file__).with_name("succession.py")
 
 
-@pytest.mark.parametrize(
-    "story", ["handed_over", "others_values", "standing_still", "engines", "changed_meanwhile", "dying"]
-)
+@pytest.mark.parametrize("story", ["handed_over", "others_values", "standing_still", "changed_meanwhile"])
 def test_two_on_one_node(story: str) -> None:
     namespaces = ("--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child")
     words = ("unshare", *namespaces, "--mount-proc", "--", sys.executable, "-P", str(STORIES), story)

@@ -47,9 +47,8 @@ NODE_NAME = {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.
 RUN = {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}}
 
 
-@pytest.mark.parametrize("values", ["{engine: native}", "{agent: {enabled: true}}"])
-def test_the_agent_reads_its_values_from_the_mounted_directory(values: str) -> None:
-    config_map, daemon_set = manifests(load([yaml.safe_load(values)]).settings, "ha")
+def test_the_agent_reads_its_values_from_the_mounted_directory() -> None:
+    config_map, daemon_set = manifests(load([{"engine": "native"}]).settings, "ha")
     assert list(config_map["data"]) == ["values.yaml"]
     template = daemon_set["spec"]["template"]
     # It reads them again by itself: a change must not roll the pods.
@@ -85,16 +84,15 @@ def test_the_agent_reads_its_values_from_the_mounted_directory(values: str) -> N
     ]
 
 
-@pytest.mark.parametrize("values", ["engine: native", "agent: {enabled: true}"])
-def test_a_static_pod_brings_its_values_along(values: str) -> None:
-    found = spec(f"{{static: true, {values}}}")
+def test_a_static_pod_brings_its_values_along() -> None:
+    found = spec("{static: true, engine: native}")
     assert found["volumes"] == [RUN]
     [only] = found["containers"]
     assert only["command"] == ["vipalived", "agent"]
     assert only["volumeMounts"] == [{"name": "run", "mountPath": "/run/vipalived"}]
     assert only["env"][0] == NODE_NAME
     assert only["env"][1]["name"] == "VIPALIVED_VALUES"
-    assert only["env"][1]["value"].startswith("agent:\n  askFirst: true\n  enabled: ")
+    assert only["env"][1]["value"].startswith("agent:\n  askFirst: true\n  endpoint:")
     assert only["securityContext"]["readOnlyRootFilesystem"] is True
 
 
@@ -206,7 +204,5 @@ def test_a_file_that_is_named_twice_is_mounted_once() -> None:
 def test_a_holder_has_the_time_to_wait_for_a_successor(
     engine: str, interval: float, seconds: int | None
 ) -> None:
-    found = spec(
-        f"{{engine: {engine}, agent: {{enabled: true}}, keepalived: {{vrrpInstance: {{advertInt: {interval}}}}}}}"
-    )
+    found = spec(f"{{engine: {engine}, keepalived: {{vrrpInstance: {{advertInt: {interval}}}}}}}")
     assert found.get("terminationGracePeriodSeconds") == seconds

@@ -141,7 +141,6 @@ BROKEN: list[tuple[str, Any]] = [
     ("native.lastResort", "yes"),
     ("native.unknown", True),
     ("agent", []),
-    ("agent.enabled", "true"),
     ("agent.image.tag", "a b"),
     ("agent.endpoint.port", 65536),
     ("agent.endpoint.address", "localhost"),

@@ -10,7 +10,6 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -139,7 +138,7 @@ vrrp_instance VI_CONTROL_PLANE {
     198.18.0.2
   }
   virtual_ipaddress {
-    198.18.0.9/24
+    198.18.0.9/24 noprefixroute
   }
 }
 
@@ -159,9 +158,9 @@ vrrp_instance VI_CONTROL_PLANE_V6 {
     2001:db8::2
   }
   virtual_ipaddress {
-    fe80::200:5eff:fe00:233/64
-    2001:db8::9/64
-    fe80::9/64
+    fe80::200:5eff:fe00:233/64 noprefixroute
+    2001:db8::9/64 noprefixroute
+    fe80::9/64 noprefixroute
   }
 }
 """
@@ -203,93 +202,11 @@ vrrp_sync_group VI_CONTROL_PLANE_GROUP {
     [
         "{healthCheck: {vrrpScript: false}}",
         "{healthCheck: {vrrpScript: true, enabled: false}}",
-        "{healthCheck: {vrrpScript: true}, agent: {enabled: true}}",
         "{healthCheck: {vrrpScript: true}, engine: native}",
     ],
 )
 def test_nothing_is_asked_otherwise(values: str) -> None:
     assert rendered(values) == keepalived.render(load().settings)
-
-
-SUPERVISION = keepalived.Supervision(fifo="/run/x y/notify.fifo", track_file="/run/x y/standing")
-SUPERVISED = """\
-global_defs {
-  router_id vipalived
-  vrrp_version 3
-  vrrp_garp_master_delay 5
-  vrrp_garp_master_refresh 10
-  vrrp_garp_master_repeat 5
-  vrrp_garp_master_refresh_repeat 1
-  vrrp_higher_prio_send_advert true
-  vrrp_garp_lower_prio_delay 1
-  vrrp_garp_lower_prio_repeat 3
-  vrrp_lower_prio_no_advert true
-  vrrp_notify_fifo "/run/x y/notify.fifo"
-}
-
-track_file standing {
-  file "/run/x y/standing"
-  weight 1
-}
-
-vrrp_instance VI_CONTROL_PLANE {
-  state BACKUP
-  interface eth0
-  virtual_router_id 51
-  priority 100
-  advert_int 1
-  nopreempt
-  track_file {
-    standing
-  }
-  virtual_ipaddress {
-    172.16.101.101/32
-  }
-}
-"""
-
-
-def test_an_agent_s_keepalived_tells_of_its_state_and_looks_at_the_node_s() -> None:
-    assert keepalived.render(load().settings, SUPERVISION) == SUPERVISED
-
-
-def test_to_displace_a_master_it_preempts_and_waits_for_one_interval() -> None:
-    displacing = keepalived.render(load().settings, replace(SUPERVISION, displacing=True))
-    usual = SUPERVISED.replace("  nopreempt\n", "")
-    assert displacing == usual.replace("standing\n  }\n", "standing\n  }\n  down_timer_adverts 1\n")
-
-
-def test_an_agent_can_lower_every_priority_and_keepalived_begins_as_a_backup() -> None:
-    values = """\
-keepalived: {vrrpInstance: {virtualIpAddress: 198.18.0.9/24, virtualIpAddresses: ['fe80::9/64'], state: MASTER}}
-healthCheck: {vrrpScript: true}
-nodes: {a: {priority: 255}, b: {priority: 150, state: BACKUP}}
-"""
-    text = keepalived.render(load([yaml.safe_load(values)]).settings, SUPERVISION)
-    assert text.startswith(
-        """\
-$PRIORITY=100
-@a $PRIORITY=254
-@b $PRIORITY=150
-$NOPREEMPT=
-@b $NOPREEMPT=nopreempt
-
-"""
-    )
-    assert "state BACKUP\n" in text
-    assert "_script" not in text
-    assert (
-        """\
-vrrp_sync_group VI_CONTROL_PLANE_GROUP {
-  group {
-    VI_CONTROL_PLANE
-    VI_CONTROL_PLANE_V6
-  }
-  sync_group_tracking_weight
-}
-"""
-        in text
-    )
 
 
 @pytest.fixture(scope="module")
@@ -301,13 +218,8 @@ def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
         yield inside
 
 
-renderings = st.sampled_from((None, SUPERVISION, replace(SUPERVISION, displacing=True)))
-
-
-def check_accepted(
-    inside: Namespace, chosen: Settings, supervision: keepalived.Supervision | None = None
-) -> None:
-    configuration = keepalived.render(chosen, supervision)
+def check_accepted(inside: Namespace, chosen: Settings) -> None:
+    configuration = keepalived.render(chosen)
     for node in (*chosen.nodes, "not.a.node"):
         verdict = inside.judge(configuration, node)
         assert (verdict.code, verdict.said) == (0, ""), f"on {node}:\n{configuration}"
@@ -315,21 +227,17 @@ def check_accepted(
 
 @pytest.mark.netns
 @quick
-@given(layer=layers, supervision=renderings)
-def test_keepalived_accepts_what_we_render_without_a_word(
-    inside: Namespace, layer: Layer, supervision: keepalived.Supervision | None
-) -> None:
-    check_accepted(inside, load([layer]).settings, supervision)
+@given(layer=layers)
+def test_keepalived_accepts_what_we_render_without_a_word(inside: Namespace, layer: Layer) -> None:
+    check_accepted(inside, load([layer]).settings)
 
 
 @pytest.mark.netns
 @pytest.mark.soak
 @long
-@given(layer=layers, supervision=renderings)
-def test_keepalived_accepts_all_that_we_render(
-    inside: Namespace, layer: Layer, supervision: keepalived.Supervision | None
-) -> None:
-    check_accepted(inside, load([layer]).settings, supervision)
+@given(layer=layers)
+def test_keepalived_accepts_all_that_we_render(inside: Namespace, layer: Layer) -> None:
+    check_accepted(inside, load([layer]).settings)
 
 
 @pytest.mark.netns
@@ -398,6 +306,7 @@ LINES = re.compile(
             r"auth_pass [A-Za-z0-9@%^&*()_+=:;,./?<>|~\[\]-]{1,8}",
             rf"unicast_src_ip {WORD}",
             rf"(?:@\^{NODE} )?{WORD}",
+            rf"{WORD} noprefixroute",
         ]
     )
 )

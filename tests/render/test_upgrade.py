@@ -83,7 +83,7 @@ def test_values_of_0_2_3_alone_are_enough(helm: Path, tmp_path: Path) -> None:
     "more",
     [
         "engine: native",
-        "agent: {enabled: true, endpoint: {port: 0}}",
+        "{engine: native, agent: {endpoint: {port: 0}}}",
         "{engine: native, healthCheck: {enabled: false, caFile: /a}, native: {lastResort: false}}",
         "healthCheck: {vrrpScript: true}",
         "distribution: kubeadm",

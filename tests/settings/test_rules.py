@@ -377,7 +377,7 @@ CASES = {
         "healthCheck",
         "only the agent reads these files, found caFile, certificateFile, keyFile, tokenFile",
         "{healthCheck: {caFile: /a, certificateFile: /b, keyFile: /c, tokenFile: /d}}",
-        "{healthCheck: {caFile: /a, certificateFile: /b, keyFile: /c, tokenFile: /d}, agent: {enabled: true}}",
+        "{healthCheck: {caFile: /a, certificateFile: /b, keyFile: /c, tokenFile: /d}, engine: native}",
     ),
     "a token without the agent": Case(
         "warning",
@@ -390,7 +390,7 @@ CASES = {
         "warning",
         "healthCheck.vrrpScript",
         "this does nothing with the agent, which asks by itself, found true",
-        "{healthCheck: {vrrpScript: true}, agent: {enabled: true}}",
+        "{healthCheck: {vrrpScript: true}, engine: native}",
         "{healthCheck: {vrrpScript: true}}",
     ),
     "a script that cannot fail": Case(
@@ -411,8 +411,8 @@ CASES = {
         "warning",
         "agent.endpoint",
         "the metrics are open to the whole network, found 0.0.0.0",
-        "{agent: {enabled: true, endpoint: {address: 0.0.0.0}}}",
-        "{agent: {enabled: false, endpoint: {address: 0.0.0.0}}}",
+        "{engine: native, agent: {endpoint: {address: 0.0.0.0}}}",
+        "{agent: {endpoint: {address: 0.0.0.0}}}",
     ),
     "metrics for everybody over IPv6": Case(
         "warning",
@@ -440,7 +440,7 @@ CASES = {
         "podMonitor.enabled",
         "Prometheus cannot reach `agent.endpoint`, found 127.1.2.3, port 80",
         "{podMonitor: {enabled: true}, engine: native, agent: {endpoint: {address: 127.1.2.3, port: 80}}}",
-        "{podMonitor: {enabled: true}, agent: {enabled: true, endpoint: {address: 198.18.0.7, port: 80}}}",
+        "{podMonitor: {enabled: true}, engine: native, agent: {endpoint: {address: 198.18.0.7, port: 80}}}",
     ),
     "metrics on the loopback of IPv6": Case(
         "error",
@@ -474,7 +474,7 @@ CASES = {
         "warning",
         f"{INSTANCE}.priority",
         "with the agent the priorities 1 to 3 say how unhealthy a node is, found 2",
-        "{agent: {enabled: true}, nodes: {a: {priority: 2}}}",
+        "{engine: native, nodes: {a: {priority: 2}}}",
         "{nodes: {a: {priority: 2}}}",
     ),
     "a control character": Case(

@@ -14,7 +14,6 @@
     "checksumPseudoHeader": true
   },
   "agent": {
-    "enabled": false,
     "image": {
       "repository": "ghcr.io/lexfrei/vipalived",
       "pullPolicy": "IfNotPresent",

@@ -65,8 +65,7 @@ taken as it is given.
 "true" when the pod's container is the agent.
 */}}
 {{- define "vipalived.runsAgent" -}}
-{{- $newer := include "vipalived.newer" . | fromJson -}}
-{{- if or (eq $newer.engine "native") $newer.agent.enabled -}}true{{- end -}}
+{{- if eq (include "vipalived.newer" . | fromJson).engine "native" -}}true{{- end -}}
 {{- end -}}
 
 {{/*

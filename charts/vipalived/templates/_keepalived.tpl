@@ -168,9 +168,9 @@ The VIPs of one family. RFC 9568 section 5.2.9 wants a link-local address first 
   {{- if eq (include "vipalived.family" .) $.family -}}{{- $addresses = append $addresses . -}}{{- end -}}
 {{- end -}}
 {{- if and (eq .family "6") (not (regexMatch "^fe[89ab][0-9a-f]:" (lower (first $addresses)))) }}
-    fe80::200:5eff:fe00:2{{ printf "%02x" (include "vipalived.virtualRouterId" .context | int) }}/64
+    fe80::200:5eff:fe00:2{{ printf "%02x" (include "vipalived.virtualRouterId" .context | int) }}/64 noprefixroute
 {{- end -}}
 {{- range $addresses }}
-    {{ . }}
+    {{ . }}{{ if not (and (eq $.family "4") (hasSuffix "/32" .)) }} noprefixroute{{ end }}
 {{- end -}}
 {{- end -}}

@@ -99,7 +99,7 @@
 {{- print "- securityContext: without SETGID keepalived takes every `vrrp_script` for a success\n  hint: drop less, or add `SETGID` to `securityContext.capabilities`\n" -}}
 {{- end -}}
 {{- if and $newer.podMonitor.enabled (not $runsAgent) -}}
-{{- print "- podMonitor.enabled: there are no metrics without the agent\n  hint: use `agent.enabled: true` or `engine: native`, or remove it\n" -}}
+{{- print "- podMonitor.enabled: there are no metrics without the agent\n  hint: use `engine: native`, or remove it\n" -}}
 {{- end -}}
 {{- if and $newer.podMonitor.enabled $runsAgent (or (eq (int $agent.endpoint.port) 0) (eq $agent.endpoint.address "::1") (hasPrefix "127." $agent.endpoint.address)) -}}
 {{- print "- podMonitor.enabled: Prometheus cannot reach `agent.endpoint`\n  hint: use `agent.endpoint.address: 0.0.0.0`, and let a firewall decide who may ask\n" -}}
@@ -154,7 +154,7 @@
 {{- print "- resources: a CPU limit and `advertInt` below 0.1 s do not go together\n  hint: remove `limits.cpu`, or use an interval of 0.1 s or more: a container that has used its share up stands still for the rest of 100 ms, in which three advertisements may be due\n" -}}
 {{- end -}}
 {{- if and (not $runsAgent) (or $health.caFile $health.certificateFile $health.keyFile $health.tokenFile) -}}
-{{- print "- healthCheck: only the agent reads these files\n  hint: use `agent.enabled: true`, or remove them\n" -}}
+{{- print "- healthCheck: only the agent reads these files\n  hint: use `engine: native`, or remove them\n" -}}
 {{- end -}}
 {{- if and $health.vrrpScript $runsAgent -}}
 {{- print "- healthCheck.vrrpScript: this does nothing with the agent, which asks by itself\n  hint: remove it\n" -}}
@@ -166,7 +166,7 @@
 {{- print "- agent.endpoint: the metrics are open to the whole network\n  hint: use `127.0.0.1` or the address of one interface, or let a firewall decide who may ask\n" -}}
 {{- end -}}
 {{- if and $newer.grafanaDashboard.enabled (not $runsAgent) -}}
-{{- print "- grafanaDashboard.enabled: the dashboard shows the agent's metrics, and there are none without the agent\n  hint: use `agent.enabled: true` or `engine: native`, or remove it\n" -}}
+{{- print "- grafanaDashboard.enabled: the dashboard shows the agent's metrics, and there are none without the agent\n  hint: use `engine: native`, or remove it\n" -}}
 {{- end -}}
 {{- if and $runsAgent (or (has "1" $facts.priorities) (has "2" $facts.priorities) (has "3" $facts.priorities)) -}}
 {{- print "- keepalived.vrrpInstance.priority: with the agent the priorities 1 to 3 say how unhealthy a node is\n  hint: use 4 or more; `100` is the default\n" -}}

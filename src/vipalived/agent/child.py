@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import BinaryIO, Final, Generic, TypeVar
 
 from vipalived.errors import InvalidSettings, Problem, VipalivedError
 
@@ -47,15 +50,27 @@ class Child(Generic[T]):
         return self._reading
 
     def read(self) -> bool:
-        """Takes in what the child has said, waiting for it if need be; True when it has ended."""
+        """Takes in what the child has said, waiting for it if need be; True when it has said all."""
         block = os.read(self._reading, 65536)
         self._answer += block
         return not block
 
+    def says(self, seconds: float) -> bool:
+        """Whether there is something to read within so long."""
+        ready, _, _ = select.select([self._reading], [], [], seconds)
+        return bool(ready)
+
+    def kill(self) -> None:
+        """Gives it up, whatever it does; nothing may be asked of it any more."""
+        os.close(self._reading)
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+        _GIVEN_UP.add(self._pid)
+        _bury(_DYING)
+
     def result(self) -> T:
         """What the work returned; raises InvalidSettings or VipalivedError as the work did."""
-        os.close(self._reading)
-        os.waitpid(self._pid, 0)
+        self.kill()  # it has said all, and nobody waits for its end
         if not self._answer:
             raise RuntimeError("a child process ended without an answer")
         answer = pickle.loads(self._answer)  # noqa: S301 - our own child wrote it
@@ -64,6 +79,21 @@ class Child(Generic[T]):
         if answer.problems:
             raise InvalidSettings(answer.problems)
         raise VipalivedError(answer.message, hint=answer.hint)
+
+
+_DYING = 0.01
+_GIVEN_UP: Final[set[int]] = set()
+"""Children that were killed and may not have ended yet: one that waits for a file server ends when that answers."""
+
+
+def _bury(seconds: float) -> None:
+    """Waits for them no longer than that: one that cannot die is left to a later call."""
+    end = time.monotonic() + seconds
+    while True:
+        _GIVEN_UP.difference_update([pid for pid in _GIVEN_UP if os.waitpid(pid, os.WNOHANG) != (0, 0)])
+        if not _GIVEN_UP or time.monotonic() > end:
+            return
+        time.sleep(0.001)
 
 
 def call(work: Callable[[], T]) -> T:
@@ -81,14 +111,20 @@ def _become(work: Callable[[], T], writing: int) -> None:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
+        # Told while the parent listens: it does not wait for anything after that.
         with os.fdopen(writing, "wb") as pipe:
-            pickle.dump(_answer(work), pipe)
-        sys.stderr.flush()
+            _tell(work, pipe)
         code = 0
-    except BaseException:  # noqa: BLE001 - whatever it is, it must not reach the parent's stack
-        traceback.print_exc()
     finally:
         os._exit(code)
+
+
+def _tell(work: Callable[[], T], pipe: BinaryIO) -> None:
+    try:
+        pickle.dump(_answer(work), pipe)
+    except BaseException:  # noqa: BLE001 - whatever it is, it must not reach the parent's stack
+        traceback.print_exc()
+    sys.stderr.flush()
 
 
 def _answer(work: Callable[[], T]) -> T | _Refusal:

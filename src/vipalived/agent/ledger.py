@@ -1,12 +1,11 @@
 """What has happened on this node so far: engines and checks write it down, status and metrics read it.
 
-One `Ledger` in an engine process. Writing is cheap; `snapshot` makes the picture that is shown. Moments are
-kept on the engine's clock, which never jumps, and become wall-clock time only in the picture.
+One `Ledger` in an agent, whose engines it outlives. Writing is cheap; `snapshot` makes the picture that is
+shown. Moments are kept on the engine's clock, which never jumps, and become wall-clock time only in the picture.
 """
 
 from __future__ import annotations
 
-import copy
 import time
 from bisect import bisect_left
 from collections import Counter
@@ -34,8 +33,6 @@ class Facts(Protocol):
     @property
     def node(self) -> str: ...
     @property
-    def engine(self) -> str: ...
-    @property
     def interface(self) -> str: ...
     @property
     def chosen(self) -> str: ...
@@ -59,7 +56,7 @@ class Heard:
 
 @dataclass(slots=True)
 class Book:
-    """What outlives an engine process."""
+    """What is counted and remembered."""
 
     started: float
     standing: Standing
@@ -86,26 +83,19 @@ class Book:
 
 
 class Ledger:
-    """Facts in; a `Snapshot` out. `estate` is what the ledger of an engine process that died has left.
-
-    `urgent` is called where a successor must know of something, however soon this process dies.
-    """
+    """Facts in; a `Snapshot` out."""
 
     def __init__(
         self,
         plan: Facts,
         *,
-        restarts: int = 0,
-        estate: object = None,
-        urgent: Callable[[], None] = lambda: None,
         now: Callable[[], float] = clock.now,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._now, self._wall, self._urgent = now, wall, urgent
-        self.restarts = restarts
+        self._now, self._wall = now, wall
+        self.restarts = 0
         moment = now()
-        self.book = estate if isinstance(estate, Book) else Book(moment, Standing.UNPROVEN, moment)
-        self.book.rivals.end()
+        self.book = Book(moment, Standing.UNPROVEN, moment)
         self.current, self.since, self.reason = "INITIALIZE", moment, "startup"
         self.effective: int | None = None
         self.sources: dict[int, IPAddress] = {}
@@ -115,7 +105,6 @@ class Ledger:
         self.held_back: str | None = None
         self.due: float | None = None
         self._sign: float | None = None
-        self._counted: tuple[int, int] | None = None
         self.follow(plan)
 
     def follow(self, plan: Facts) -> None:
@@ -124,10 +113,6 @@ class Ledger:
         self.elsewhere: str | None = None
         self.configured = plan.members[0].priority
         self._log = Log.of_router(plan.vrid, plan.interface)
-
-    def estate(self) -> Book:
-        """For the ledger of the next engine process, should this one die."""
-        return copy.deepcopy(self.book)
 
     def snapshot(self) -> Snapshot:
         """The picture of this moment."""
@@ -160,11 +145,17 @@ class Ledger:
 
     def _note_sign(self, new: str) -> None:
         """Where this node takes no part, or is the Master, there is no sign of another one."""
-        if new in {"MASTER", "INITIALIZE", "FAULT"} or self.current == "MASTER":
+        if new in {"MASTER", "INITIALIZE"} or self.current == "MASTER":
             self._sign = None
         elif self.current == "CLAIMING" and self.last_heard is not None and self.last_heard.at >= self.since:
             # A claimant hears losers as well; only now is it known that this was none.
             self._sign = self.last_heard.at
+
+    def restarted(self) -> None:
+        """A bug has ended the engine; its timer stays, so that whoever asks for a sign of life gets none."""
+        self.restarts += 1
+        self.book.rivals.end()
+        self.state("INITIALIZE", "engine-failed")
 
     def priority(self, configured: int, effective: int) -> None:
         """What the node would advertise."""
@@ -200,24 +191,13 @@ class Ledger:
             self.last_heard = heard
             if self.current not in {"CLAIMING", "MASTER"}:
                 self._sign = heard.at
-        if self._counted is None:
-            self.book.received += 1
+        self.book.received += 1
 
     def sent(self, priority: int) -> None:
         """An advertisement of our own."""
         del priority
         self._look_for_quiet()
-        if self._counted is None:
-            self.book.sent += 1
-
-    def totals(self, sent: int, received: int) -> None:
-        """The advertisements that keepalived has counted since its start, in place of those told one by one."""
-        was = self._counted or (0, 0)
-        if sent < was[0] or received < was[1]:
-            was = 0, 0
-        self.book.sent += sent - was[0]
-        self.book.received += received - was[1]
-        self._counted = sent, received
+        self.book.sent += 1
 
     def discarded(self, reason: str, source: str) -> None:
         """A packet that was refused."""
@@ -258,7 +238,6 @@ class Ledger:
     def acquainted(self) -> None:
         """The engine has met another router, or claimed the addresses: what keeps a newcomer back is no more."""
         self.book.acquainted = True
-        self._urgent()
 
     def holds_back(self, stranger: str | None) -> None:
         """Who keeps the engine from its first claim, as a sentence; None when nobody does."""

@@ -79,6 +79,10 @@ class Log:
         """What the operator should do something about."""
         self._write(logging.WARNING, text, fields)
 
+    def bug(self, text: str, error: Exception) -> None:
+        """What only we can mend, with its traceback."""
+        self._write(logging.ERROR, text, {}, error)
+
     def detail(self, text: str) -> None:
         """What helps to find a fault, and is too much otherwise."""
         self._write(logging.DEBUG, text, {})
@@ -103,7 +107,9 @@ class Log:
         again = self._untold.pop(about, 0)
         return f" ({again} more since then)" if again else ""
 
-    def _write(self, level: int, text: str, fields: dict[str, object]) -> None:
+    def _write(
+        self, level: int, text: str, fields: dict[str, object], error: Exception | None = None
+    ) -> None:
         text = " ".join(text.splitlines())
         told = {**self._fields, "message": text, **fields}
-        _log.log(level, "%s %s", self._subject, text, extra={"fields": told})
+        _log.log(level, "%s %s", self._subject, text, extra={"fields": told}, exc_info=error)

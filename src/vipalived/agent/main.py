@@ -1,34 +1,50 @@
-"""From the command line to the guard: what is done once, before there is an engine process."""
+"""From the command line to the running agent: what is done once, before there is a loop."""
 
 from __future__ import annotations
 
-from functools import partial
+import asyncio
 from pathlib import Path
 
 from vipalived.agent import log, process
-from vipalived.agent.child import call
-from vipalived.agent.estate import Estate
-from vipalived.agent.guard import guard
-from vipalived.agent.service import Sources, live
-from vipalived.errors import MissingRequirement
-from vipalived.vrrp.model import Standing
+from vipalived.agent.child import Child
+from vipalived.agent.plan import Plan
+from vipalived.agent.service import Service, Sources
+from vipalived.agent.signals import Signals
+from vipalived.errors import ExitCode, MissingRequirement
+
+_LOOK = 0.05
+"""Seconds between two looks whether the agent is to end before it has read its settings."""
 
 
-def run(sources: Sources) -> int:
+def run(sources: Sources, signals: Signals) -> int:
     """Runs until SIGTERM has been obeyed; the exit code.
 
     Raises InvalidSettings for settings that cannot be used at the start, and PermissionMissing.
     """
     process.require_permissions()
     _make(sources.directory)
-    plan = call(sources.read)
+    plan = _read(sources, signals)
+    if plan is None:
+        return ExitCode.OK
     log.to_stderr(plan.log_format, plan.log_level)
     if plan.endpoint is not None:
         import vipalived.agent.metrics  # noqa: F401 - the first scrape must not wait for it
-    # Every engine process begins with what is loaded now, and shares the memory.
-    process.settle()
-    standing = Standing.HEALTHY if plan.health is None else Standing.UNPROVEN
-    return guard(partial(live, sources), Estate(plan, standing))
+
+    async def serve() -> None:
+        await Service(sources, plan).serve(signals)
+
+    asyncio.run(serve())
+    return ExitCode.OK
+
+
+def _read(sources: Sources, signals: Signals) -> Plan | None:
+    """The settings; None when the agent is to end before."""
+    child = Child(sources.read)
+    while not signals.ending:
+        if child.says(_LOOK) and child.read():
+            return child.result()
+    child.kill()
+    return None
 
 
 def _make(directory: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -35,6 +36,8 @@ class Member:
     def __init__(self, plan: MemberPlan, kernel: Kernel, ledger: Ledger, trouble: Trouble) -> None:
         self._kernel, self._ledger, self._trouble = kernel, ledger, trouble
         self.held: set[IPAddress] = set()
+        self.expected: Counter[IPAddress] = Counter()
+        """Removals that the kernel will tell of, and that do not matter."""
         self.source: IPAddress | None = None
         self.wire: Wire | None = None
         self.segment: Segment | None = None
@@ -46,7 +49,6 @@ class Member:
     def use(self, plan: MemberPlan) -> None:
         """The plan from now on."""
         self.plan = plan
-        self._with_prefix = {address.ip: address for address in plan.addresses}
         if self.segment is not None:
             self.segment.watch(plan.vips)
         self._apply()
@@ -102,10 +104,6 @@ class Member:
         self._ledger.discarded(reason, source)
         if reason is not Discard.OWN_SOURCE:
             self._trouble(f"discard {reason}", f"refused a packet from {source}: {reason}")
-
-    def count_on(self, messages: int) -> None:
-        """Others may have heard so many messages of this node that went by another way: with AH they want more."""
-        self._sequence += messages
 
     def claims(self) -> Iterator[Claim]:
         """What other hosts say about our addresses."""
@@ -169,21 +167,37 @@ class Member:
 
     def _put(self, address: IPAddress, lease: float) -> None:
         with self._telling(f"add {address}"):
+            known = address in self.held
             self.held.discard(address)
-            self._kernel.add(self._index, self._with_prefix[address], lease)
+            if known or not self._added(address, lease):
+                self._kernel.renew(self._index, address, lease)
             self.held.add(address)
 
+    def _added(self, address: IPAddress, lease: float) -> bool:
+        """Whether it was not there yet: what a predecessor has left may be renewed, what is the host's own may not."""
+        try:
+            self._kernel.add(self._index, address, lease)
+        except FileExistsError:
+            if not self._left(address):
+                raise
+            return False
+        return True
+
+    def put_last(self) -> None:
+        """Behind the addresses of the host's own: the first one of an interface is taken as a source address."""
+        for address in self.held if self.plan.family == 4 else ():
+            with self._telling(f"move {address} behind this node's own address"):
+                self.expected[address] += self._kernel.remove(self._index, address)
+                self._kernel.add(self._index, address, self.config.lease)
+
     def _take_off(self, address: IPAddress) -> None:
-        self.held.discard(address)
-        # A reload has taken it out of the plan by now: look for it with any prefix.
         with self._telling(f"remove {address}"):
-            known = self._with_prefix.get(address)
-            if known is not None:
-                self._kernel.remove(self._index, known)
-                return
-            for found in self._kernel.view().on(self._index):
-                if found.ip == address:
-                    self._kernel.remove(self._index, found)
+            if address in self.held or self._left(address):
+                self.held.discard(address)
+                self._kernel.remove(self._index, address)
+
+    def _left(self, address: IPAddress) -> bool:
+        return bool(self._kernel.view().left(self._index, {address}))
 
     @contextmanager
     def _telling(self, doing: str) -> Iterator[None]:

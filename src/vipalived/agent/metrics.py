@@ -1,7 +1,7 @@
 """A snapshot as Prometheus metrics, in the text format or as OpenMetrics.
 
-Importing it costs some 35 ms and 5 MiB, for prometheus-client brings its own web server along: whoever forks engine
-processes does it before, whoever serves no metrics never.
+Importing it costs some 35 ms and 5 MiB, for prometheus-client brings its own web server along: who serves metrics does
+it at the start, who serves none never.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class _Collector(Collector):
 
 
 def _standing_now(now: Snapshot) -> Iterator[Metric]:
-    build = {"version": now.version, "engine": now.engine}
+    build = {"version": now.version}
     yield InfoMetricFamily(f"{_PREFIX}build", "What runs here.", build)
     yield _one_hot("state", "State of the virtual router.", "state", STATES, now.state)
     held = GaugeMetricFamily(
@@ -102,7 +102,7 @@ def _counted(now: Snapshot) -> Iterator[Metric]:
         "second_holder_episodes", "Times that another host held a VIP, too.", now.second_holder_episodes
     )
     yield _counter("second_holder_seconds", "How long that was in all.", now.second_holder_seconds)
-    yield _counter("engine_restarts", "Engine processes that were started again.", now.restarts)
+    yield _counter("engine_restarts", "Engines that were started afresh after a bug.", now.restarts)
 
 
 def _discarded(now: Snapshot) -> Metric:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 from vipalived.agent.ledger import Ledger
 from vipalived.agent.log import Log
@@ -24,6 +24,7 @@ from vipalived.vrrp.model import (
     AddressLost,
     Advert,
     Backup,
+    Bar,
     Changed,
     Event,
     ForeignClaim,
@@ -79,9 +80,10 @@ class Engine:
         """Take part, as soon as the interface is there and has its addresses."""
         self._loop.add_reader(self._kernel, self._hear_kernel)
         self._look_again()
-        vips = {address for member in self.plan.members for address in member.addresses}
-        leftover = bool(vips & set(self._view.on(self._index)))
+        leftover = bool(self._view.left(self._index, self.plan.vips))
         self._step(Startup(leftover, self._ledger.book.acquainted, inherited))
+        if self._view.leads(self._index):
+            self._put_last()
         self._clear_strays()
 
     def shut_down(self, *, heir: bool = False) -> None:
@@ -92,9 +94,8 @@ class Engine:
 
     def abandon(self) -> None:
         """Let go of everything now, whoever may want it."""
-        for member in self._members:
-            for address in member.plan.addresses:
-                self._kernel.remove(self._index, address)
+        for vip in self._kernel.view().left(self._index, self.plan.vips):
+            self._kernel.remove(self._index, vip)
         self.ended.set()
 
     def reconfigure(self, plan: Plan) -> None:
@@ -245,6 +246,8 @@ class Engine:
             self._view.apply(change)
         if any(self._concerns(change) for change in changes):
             self._reassess()
+        if any(self._is_own(change) and (change.index, change.address) not in known for change in changes):
+            self._put_last()
         for change in changes:
             if isinstance(change, AddressChange) and change.address.ip in self.plan.vips:
                 self._vip_changed(change, new=(change.index, change.address) not in known)
@@ -254,27 +257,53 @@ class Engine:
             return change.name in {self.plan.interface, *self.plan.tracked} or change.index == self._index
         return change.index == self._index and change.address.ip not in self.plan.vips
 
+    def _is_own(self, change: Change) -> TypeGuard[AddressChange]:
+        """Whether the node has an address of its own on the interface."""
+        is_address = isinstance(change, AddressChange) and change.present and not change.ours
+        return is_address and change.index == self._index
+
     def _vip_changed(self, change: AddressChange, *, new: bool) -> None:
         ip = change.address.ip
         if change.index != self._index:
             if change.present and new:
                 link = self._view.links.get(change.index)
                 self.log.say(f"{ip} is on {link.name if link else 'another interface'} of this host, too")
-        elif not change.present:
-            for member in self._members:
-                member.held.discard(ip)
-            if router.holds(self.state) and (self._index, change.address) not in self._view.addresses:
-                self.log.say(f"{ip} was removed by somebody")
-                self._step(AddressLost(ip))
-        elif not router.holds(self.state) and self._kernel.remove(self._index, change.address):
-            self.log.say(f"{ip} was added by somebody, and is removed")
+        else:
+            if change.ours and not change.present:
+                self._vip_removed(ip)
+            self._bar()
+
+    def _put_last(self) -> None:
+        for member in self._members:
+            member.put_last()
+
+    def _vip_removed(self, ip: IPAddress) -> None:
+        for member in self._members:
+            if member.expected[ip]:
+                member.expected[ip] -= 1
+                return
+            member.held.discard(ip)
+        if router.holds(self.state):
+            self.log.say(f"{ip} was removed by somebody")
+            self._step(AddressLost(ip))
+
+    def _bar(self) -> None:
+        """What the node has for itself is no VIP, whatever the values say."""
+        own = self._view.own(self._index, self.plan.vips)
+        if own:
+            named = " and ".join(map(str, own))
+            self._trouble(
+                "own", f"{named} on {self.plan.interface} is this node's own address: taking no part"
+            )
+        if bool(own) != self.state.barred:
+            self._step(Bar(bool(own)))
 
     def _clear_strays(self) -> None:
         if router.holds(self.state):
             return
-        for address in self._view.on(self._index):
-            if address.ip in self.plan.vips and self._kernel.remove(self._index, address):
-                self.log.say(f"{address.ip} was left behind, and is removed")
+        for vip in self._view.left(self._index, self.plan.vips):
+            if self._kernel.remove(self._index, vip):
+                self.log.say(f"{vip} was left behind, and is removed")
 
     def _look_again(self) -> None:
         self._view = self._kernel.view()
@@ -298,6 +327,7 @@ class Engine:
         if usable != self.state.link and usable:
             self._step(Link(up=True))
         self._health()
+        self._bar()
         self._explain(link, sources)
 
     def _source(self, member: Member) -> IPAddress | None:

@@ -22,7 +22,6 @@ def picture(ledger: Ledger, now: float, wall: float) -> Snapshot:
     return Snapshot(
         time=wall,
         node=plan.node,
-        engine=plan.engine,
         version=CHART_VERSION,
         interface=plan.interface,
         interface_chosen=plan.chosen,
@@ -153,7 +152,7 @@ class _Picture:
         elif self._ledger.held_back is not None:
             # A rollout must go on: the Master may be one of the pods that it is about to replace.
             return
-        elif state in {"INITIALIZE", "FAULT"}:
+        elif state == "INITIALIZE":
             yield f"it takes no part: {self._ledger.reason}"
         elif state == "WAITING":
             # It stands by, and must hold up no rollout.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from vipalived.health.judge import HealthCheck
 from vipalived.interfaces import AUTO
 from vipalived.net.view import Interface
-from vipalived.render.placeholder import on_interface
 from vipalived.vrrp.model import CLAIM_WINDOW, Config, Garp
 from vipalived.vrrp.packet import Auth, AuthType, IPAddress, Policy
 from vipalived.vrrp.timers import Version
@@ -88,34 +86,12 @@ class MemberPlan:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Supervised:
-    """keepalived as the agent runs it: its configuration as usual, and while it displaces a Master.
-
-    `priority` is the one that it is configured with, and `subject` begins the lines in its FIFO that tell of the
-    router as a whole: of an instance, or of a sync group.
-    """
-
-    priority: int
-    configuration: str = field(repr=False)
-    displacing: str = field(repr=False)
-    subject: str
-
-    def on(self, interface: str) -> Supervised:
-        """The same on this interface, in place of `auto`."""
-        return replace(
-            self,
-            configuration=on_interface(self.configuration, interface),
-            displacing=on_interface(self.displacing, interface),
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A node's virtual router on an interface; `tracked` are further interfaces that must be up.
 
     `endpoint` is the address and port of the HTTP endpoint; None where there is none, as for `health`;
-    `supervised` is for the keepalived engine. Where the values say `auto`, that is the interface's name until `on`
+    Where the values say `auto`, that is the interface's name until `on`
     has put one in its place; `chosen` is why it is that one.
     """
 
@@ -123,12 +99,10 @@ class Plan:
     tracked: tuple[str, ...]
     members: tuple[MemberPlan, ...]
     node: str = ""
-    engine: Literal["keepalived", "native"] = "native"
     health: HealthCheck | None = None
     endpoint: tuple[str, int] | None = None
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    supervised: Supervised | None = None
     automatic: bool = False
     chosen: str = ""
 
@@ -139,7 +113,6 @@ class Plan:
             interface=interface,
             chosen=why,
             tracked=tuple(name for name in self.tracked if name != interface),
-            supervised=self.supervised and self.supervised.on(interface),
         )
 
     @property
@@ -160,17 +133,14 @@ class Plan:
     def role(self) -> str:
         """What two instances on one node must agree in, for the second to go on where the first leaves off.
 
-        Never so with keepalived, which takes its addresses along, and with AH, whose sequence would begin anew.
+        Never so with AH, whose sequence would begin anew.
         """
-        succession = self.engine == "native" and all(
-            member.auth is None or member.auth.type is not AuthType.AH for member in self.members
-        )
+        succession = all(_kind(member.auth) is not AuthType.AH for member in self.members)
         addresses = [sorted(map(str, member.addresses)) for member in self.members]
         return repr((self._identity(), addresses)) if succession else ""
 
     def _identity(self) -> object:
         return (
-            self.engine,
             self.interface,
             [
                 (member.family, member.vrid, member.version, _kind(member.auth), bool(member.peers))
@@ -183,8 +153,8 @@ def _kind(auth: Auth | None) -> AuthType | None:
     return auth.type if auth is not None else None
 
 
-def plan(settings: Settings, node: str, directory: Path) -> Plan:
-    """What the node called `node` runs; `directory` is where the agent keeps its files."""
+def plan(settings: Settings, node: str) -> Plan:
+    """What the node called `node` runs."""
     own, instance = settings.node(node), settings.keepalived.vrrp_instance
     tracked = dict.fromkeys(name for name in instance.track_interface if name != own.interface)
     members = tuple(_member(settings, node, router) for router in settings.virtual_routers())
@@ -194,29 +164,11 @@ def plan(settings: Settings, node: str, directory: Path) -> Plan:
         tracked=tuple(tracked),
         members=members,
         node=node,
-        engine=settings.engine,
         health=_health(settings.health_check),
         endpoint=(endpoint.address, endpoint.port) if endpoint.port else None,
         log_format=agent.log_format,
         log_level=agent.log_level,
-        supervised=_supervised(settings, node, directory) if settings.engine == "keepalived" else None,
         automatic=own.interface == AUTO,
-    )
-
-
-def _supervised(settings: Settings, node: str, directory: Path) -> Supervised:
-    from vipalived.agent.supervised.files import Files
-    from vipalived.render import keepalived
-
-    files = Files(directory)
-    usual = keepalived.Supervision(fifo=str(files.fifo), track_file=str(files.track_file))
-    routers = settings.virtual_routers()
-    grouped = len(routers) > 1
-    return Supervised(
-        priority=usual.node(settings.node(node)).priority,
-        configuration=keepalived.render(settings, usual),
-        displacing=keepalived.render(settings, replace(usual, displacing=True)),
-        subject=f'GROUP "{keepalived.group_name(settings)}"' if grouped else f'INSTANCE "{routers[0].name}"',
     )
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
-import signal
 import socket
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
-from ipaddress import ip_interface
+from ipaddress import IPv4Address
 from typing import Final
 
 from vipalived.agent.plan import Plan
@@ -19,7 +18,6 @@ from vipalived.net.kernel import Kernel
 
 _RT_PRIORITY: Final = 50
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _HINT = "run it as root, or in a container with the capabilities NET_ADMIN and NET_RAW added"
 
 
@@ -34,7 +32,7 @@ def _missing() -> Iterator[str]:
     kernel = Kernel()
     try:
         # There is no interface 0: whoever may change addresses is told so, others are refused before.
-        kernel.remove(0, ip_interface("198.18.0.0/32"))
+        kernel.remove(0, IPv4Address("198.18.0.0"))
     except PermissionError:
         yield "changing addresses (NET_ADMIN)"
     finally:
@@ -46,7 +44,7 @@ def _missing() -> Iterator[str]:
 
 
 def sweep(plan: Plan) -> None:
-    """Takes every VIP off the interface, unless another instance on this host looks after them now."""
+    """Takes every VIP off the interface that an agent has put there, unless another instance on this host acts now."""
     place = Place(plan.interface, plan.vrid, plan.members[0].family)
     if (other := place.take()) is not None:
         other.close()
@@ -55,34 +53,12 @@ def sweep(plan: Plan) -> None:
     try:
         view = kernel.view()
         link = view.link(plan.interface)
-        for address in view.on(link.index) if link is not None else ():
-            if address.ip in plan.vips:
-                kernel.remove(link.index, address)  # type: ignore[union-attr]  # else there is no address
+        if link is not None:
+            for vip in view.left(link.index, plan.vips):
+                kernel.remove(link.index, vip)
     finally:
         kernel.close()
         place.leave()
-
-
-def end_with_parent() -> None:
-    """SIGTERM for this process when its parent dies, however that ends."""
-    _libc().prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
-
-
-def adopt_orphans() -> None:
-    """What the children of this process leave behind becomes its own children (process 1 has that anyway)."""
-    _libc().prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def ended_children() -> Iterator[tuple[int, int]]:
-    """Every child that has ended and was not yet waited for, with its exit code (negative: the signal)."""
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if pid == 0:
-            return
-        yield pid, os.waitstatus_to_exitcode(status)
 
 
 def _libc() -> ctypes.CDLL:

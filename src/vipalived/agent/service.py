@@ -1,40 +1,35 @@
-"""The engine process: one engine, the health check, status and control, and settings that change, in one loop.
+"""The agent: one engine, the health check, status and control, and settings that change, in one loop.
 
-It is driven by signals, by the control socket and by the files that the settings come from; all that it knows
-and its successor must know goes to the guard as an `Estate`.
+It is driven by signals, by the control socket and by the files that the settings come from. Whatever escapes an event
+handler is a bug: it is told, the engine is closed, and a fresh one takes up what is on the interface.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-import signal
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from vipalived.agent import interface, log, native, process, supervised
+from vipalived.agent import interface, log, process
 from vipalived.agent.checker import Checker
-from vipalived.agent.child import Child
 from vipalived.agent.control import Control
 from vipalived.agent.endpoint import Endpoint
-from vipalived.agent.engine import Engine
-from vipalived.agent.estate import Estate
-from vipalived.agent.guard import Bequeath
+from vipalived.agent.guarded import BackOff, guarded
 from vipalived.agent.ledger import Ledger
 from vipalived.agent.log import Log
+from vipalived.agent.native import Engine
 from vipalived.agent.plan import Plan
+from vipalived.agent.reader import Reader
+from vipalived.agent.signals import Signals
 from vipalived.agent.snapshot import Snapshot
 from vipalived.agent.succession import Claimant, Seat
 from vipalived.agent.watch import watch
-from vipalived.errors import InvalidSettings, VipalivedError
 from vipalived.interfaces import AUTO, Undecided
 from vipalived.net import clock
 from vipalived.vrrp.model import Standing
-
-_MEMORY: Final = 5.0
-"""Seconds between two words to the guard that nothing but the counters calls for."""
 
 _WAITING: Final = 1.0
 """Seconds between two looks for an interface where there is none yet."""
@@ -54,61 +49,70 @@ class Sources:
     directory: Path
 
 
-def live(sources: Sources, estate: Estate, bequeath: Bequeath) -> None:
-    """A whole life of an engine process."""
-
-    async def serve() -> None:
-        await Service(sources, estate, bequeath).serve()
-
-    asyncio.run(serve())
-
-
 class Service:
     """Signals, questions and news in; engine calls out."""
 
-    def __init__(self, sources: Sources, estate: Estate, bequeath: Bequeath) -> None:
-        self._sources, self._estate, self._bequeath = sources, estate, bequeath
-        self._plan = estate.plan
-        self._ledger = Ledger(
-            estate.plan, restarts=estate.restarts, estate=estate.ledger, urgent=self._leave_word
-        )
+    def __init__(self, sources: Sources, plan: Plan) -> None:
+        self._sources, self._plan = sources, plan
+        self._standing = Standing.HEALTHY if plan.health is None else Standing.UNPROVEN
+        self._released_until: float | None = None
+        self._ledger = Ledger(plan)
         self._engine: Engine | None = None
         self._checker: Checker | None = None
         self._control = Control(sources.directory, self, self._trouble)
         self._endpoint: asyncio.Task[None] | None = None
         self._seat: Seat | None = None
-        self._next: Plan | None = None
+        self._next: Plan | None = plan
         self._superseded = asyncio.Event()
         self._terminating = asyncio.Event()
-        self._reading: Child[Plan] | None = None
+        self._reader = Reader(sources.read, self._follow, self._refuse)
         self._rejoining: asyncio.TimerHandle | None = None
         self._changing_check = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
+        self._escaped: asyncio.Future[None] = self._loop.create_future()
         self._log = Log("agent")
 
-    async def serve(self) -> None:
+    async def serve(self, signals: Signals) -> None:
         """Until SIGTERM; a plan of another identity gets an engine of its own."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, self._terminate)
-        self._loop.add_signal_handler(signal.SIGHUP, self._reload)
+        self._loop.set_exception_handler(self._catch)
+        signals.obey(self._terminate, self._reload)
         if refused := process.be_prompt():
             self._log.say(refused)
-        await self._check_health(self._plan)
         self._open_endpoint(self._plan)
-        self._count_down()
-        beside = (self._control.serve(), self._watch(), self._remember(), self._watch_interface())
-        tasks = [self._task(work) for work in beside]
+        beside = {
+            "control socket": self._control.serve,
+            "watch over the settings": self._watch,
+            "watch over the interface": self._watch_interface,
+        }
+        tasks = [self._task(name, work) for name, work in beside.items()]
         try:
-            self._next = self._plan
-            while self._next is not None and not self._terminating.is_set():
-                self._plan, self._next = self._next, None
-                if await self._settle_interface():
-                    await self._live(self._plan)
+            await self._check_health(self._plan)
+            await self._run_engines()
         finally:
             await self._check_health(None)
             self._open_endpoint(None)
+            self._reader.close()
             for task in tasks:
                 task.cancel()
+
+    async def _run_engines(self) -> None:
+        """One after the other: for the next plan, or after a bug."""
+        back_off = BackOff()
+        while self._next is not None and not self._terminating.is_set():
+            self._plan, self._next = self._next, None
+            began = clock.now()
+            try:
+                if await self._settle_interface():
+                    await self._live(self._plan)
+            except Exception as error:  # noqa: BLE001 - a bug must not end the agent: the next engine goes on
+                rest = back_off.rest(clock.now() - began)
+                self._bug("engine", error, rest)
+                self._ledger.restarted()
+                self._next = self._next or self._plan
+                if rest or self._terminating.is_set():
+                    process.sweep(self._plan)
+                await self._check_health(self._plan)
+                await self._first(asyncio.sleep(rest), self._terminating.wait())
 
     async def _live(self, plan: Plan) -> None:
         seat = self._seat = Seat(plan, self._claimant)
@@ -118,19 +122,44 @@ class Service:
             if self._terminating.is_set() or self._superseded.is_set():
                 return
             self._ledger.state("INITIALIZE", "predecessor-ended")
-            engine = self._engine = self._make(plan)
+            self._escaped = self._loop.create_future()
+            engine = self._engine = Engine(plan, self._ledger)
             try:
-                engine.stand(self._estate.standing)
+                engine.stand(self._standing)
                 engine.start(inherited=seat.inherited)
-                if self._estate.released_until is not None:
+                if self._released_until is not None:
                     engine.release()
                 process.settle()
-                await engine.ended.wait()
+                await self._first(engine.ended.wait(), self._escape())
             finally:
                 self._engine = None
                 engine.close()
         finally:
+            self._seat = None
             seat.leave()
+
+    async def _escape(self) -> None:
+        """Raises what escapes an event handler; a task of its own, so that the future itself is not cancelled."""
+        await asyncio.shield(self._escaped)
+
+    def _catch(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What asyncio hands on, since nobody caught it."""
+        del loop
+        error = context.get("exception")
+        if isinstance(error, OSError) and "socket" in context:
+            # A listening socket that cannot accept, for want of descriptors or memory: asyncio tries again.
+            self._trouble("accept", f"cannot accept a connection: {error.strerror}")
+            return
+        bug = error if isinstance(error, Exception) else RuntimeError(context["message"])
+        if self._engine is None or self._escaped.done():
+            self._bug("agent", bug, None)
+        else:
+            self._escaped.set_exception(bug)
+
+    def _bug(self, where: str, error: Exception, rest: float | None) -> None:
+        after = "" if rest is None else "; it starts afresh " + (f"in {rest:g} s" if rest else "at once")
+        self._log.bug(f"a bug in the {where}{after}: {error!r}", error)
+        self._ledger.trouble(f"a bug in the {where}: {error!r}")
 
     async def _settle_interface(self) -> bool:
         """Wait until `auto` means an interface; False when something else is wanted before it does."""
@@ -153,7 +182,6 @@ class Service:
         if before := interface.replaced(self._sources.directory, plan.interface):
             self._trouble("interface changed", f"interface auto: {plan.interface}, and no longer {before}")
         self._ledger.follow(plan)
-        self._leave_word(plan=plan)
 
     async def _watch_interface(self) -> None:
         """While running, whether `auto` would mean another one."""
@@ -174,11 +202,6 @@ class Service:
             )
         self._ledger.other_interface(other)
 
-    def _make(self, plan: Plan) -> Engine:
-        if plan.engine == "native":
-            return native.Engine(plan, self._ledger)
-        return supervised.Engine(plan, self._ledger, self._sources.directory)
-
     def _wait(self) -> None:
         plan = self._plan
         if self._ledger.current != "WAITING":
@@ -188,8 +211,7 @@ class Service:
         self._ledger.state("WAITING", "another-instance-on-this-node")
 
     def _claimant(self) -> Claimant:
-        estate = self._estate
-        return Claimant(self._plan.role, estate.standing, estate.released_until is not None)
+        return Claimant(self._plan.role, self._standing, self._released_until is not None)
 
     @staticmethod
     async def _first(*waits: Coroutine[object, object, object]) -> None:
@@ -201,15 +223,12 @@ class Service:
         for task in done:
             task.result()
 
-    def _task(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
-        return asyncio.ensure_future(self._guarded(work))
+    def _task(self, name: str, work: Callable[[], Coroutine[object, object, None]]) -> asyncio.Task[None]:
+        return self._loop.create_task(guarded(name, work, self._bug), name=name)
 
-    async def _guarded(self, work: Coroutine[object, object, None]) -> None:
-        """A task beside the engine: its failure must be heard, and must not be the engine's."""
-        try:
-            await work
-        except Exception as error:  # noqa: BLE001 - whatever it is, the address stays where it is
-            self._trouble("task", f"a bug in the agent: {error!r}")
+    def _once(self, work: Coroutine[object, object, None]) -> None:
+        """What fails in it has escaped, as from an event handler."""
+        self._loop.create_task(work).add_done_callback(lambda task: task.cancelled() or task.result())
 
     def _terminate(self) -> None:
         """The first signal resigns, another one lets go at once."""
@@ -217,12 +236,12 @@ class Service:
         if engine is not None and self._terminating.is_set():
             engine.abandon()
         elif engine is not None and seat is not None:
-            self._task(self._resign(engine, seat))
+            self._once(self._resign(engine, seat))
         self._terminating.set()
 
     async def _resign(self, engine: Engine, seat: Seat) -> None:
         """To an instance that waits on this host, if it is an equal one; else to another node."""
-        role, standing = self._plan.role, self._estate.standing
+        role, standing = self._plan.role, self._standing
         try:
             if role and (why := await seat.find_heir(lambda one: one.unfit(role, standing))):
                 self._log.say(f"not left to the other instance on this host: {why}")
@@ -234,16 +253,6 @@ class Service:
         self._log.trouble(about, sentence)
         self._ledger.trouble(sentence)
 
-    def _leave_word(self, **changes: object) -> None:
-        self._estate = replace(self._estate, ledger=self._ledger.estate(), **changes)  # type: ignore[arg-type]
-        self._bequeath(self._estate)
-
-    async def _remember(self) -> None:
-        """The counters of the last seconds are all that a death may cost."""
-        while True:
-            await asyncio.sleep(_MEMORY)
-            self._leave_word()
-
     # health
 
     async def _check_health(self, plan: Plan | None) -> None:
@@ -253,19 +262,19 @@ class Service:
                 checker, self._checker = self._checker, None
                 await checker.close()
             if plan is not None and plan.health is not None:
-                self._checker = Checker(plan.health, self._stand, standing=self._estate.standing)
+                self._checker = Checker(plan.health, self._stand, standing=self._standing)
                 self._checker.start()
             elif plan is not None:
                 self._stand(Standing.HEALTHY, "it is not checked")
 
     def _stand(self, standing: Standing, error: str) -> None:
         self._ledger.health(standing, error)
-        if standing is not self._estate.standing:
+        if standing is not self._standing:
             because = f" ({error})" if error else ""
-            self._log.say(f"the API server: {self._estate.standing} -> {standing}{because}")
+            self._log.say(f"the API server: {self._standing} -> {standing}{because}")
+            self._standing = standing
             if self._engine is not None:
                 self._engine.stand(standing)
-            self._leave_word(standing=standing)
 
     # what the operator asks
 
@@ -276,7 +285,7 @@ class Service:
             self._endpoint = None
         if plan is not None and plan.endpoint is not None:
             endpoint = Endpoint(*plan.endpoint, self.snapshot, self._endpoint_trouble)
-            self._endpoint = self._task(endpoint.serve())
+            self._endpoint = self._task("endpoint", endpoint.serve)
 
     def _endpoint_trouble(self, about: str, sentence: str) -> None:
         """The instance that this one waits for has the port, too, and that is as it should be."""
@@ -307,11 +316,7 @@ class Service:
             self._engine.rejoin()
 
     def _set_released(self, until: float | None) -> None:
-        self._leave_word(released_until=until)
-        self._count_down()
-
-    def _count_down(self) -> None:
-        until = self._estate.released_until
+        self._released_until = until
         self._ledger.released(until)
         if self._rejoining is not None:
             self._rejoining.cancel()
@@ -326,24 +331,10 @@ class Service:
             await watch(self._sources.files, self._reload)
 
     def _reload(self) -> None:
-        if not self._sources.files:
+        if self._sources.files:
+            self._reader.request()
+        else:
             self._log.say("cannot reload: the values came from elsewhere than a file")
-        elif self._reading is None:
-            self._reading = Child(self._sources.read)
-            self._loop.add_reader(self._reading, self._hear_plan)
-
-    def _hear_plan(self) -> None:
-        child = self._reading
-        if child is None or not child.read():
-            return
-        self._loop.remove_reader(child)
-        self._reading = None
-        try:
-            self._follow(child.result())
-        except InvalidSettings as error:
-            self._refuse([str(problem) for problem in error.problems])
-        except (VipalivedError, RuntimeError) as error:
-            self._refuse([str(error)])
 
     def _refuse(self, problems: Sequence[str]) -> None:
         for problem in problems:
@@ -351,28 +342,28 @@ class Service:
         self._ledger.configuration("; ".join(problems))
 
     def _follow(self, plan: Plan) -> None:
-        engine, previous = self._engine, self._plan
-        if plan.automatic and previous.automatic and previous.interface != AUTO:
-            plan = plan.on(previous.interface, previous.chosen)
+        engine, newest = self._engine, self._next or self._plan
+        if plan.automatic and newest.automatic and newest.interface != AUTO:
+            plan = plan.on(newest.interface, newest.chosen)
         self._ledger.configuration(None)
-        if plan == previous:
+        if plan == newest:
             self._log.say("reloaded: nothing has changed")
             return
-        if plan.health != previous.health:
-            self._task(self._check_health(plan))
-        if plan.endpoint != previous.endpoint:
+        if plan.health != newest.health:
+            self._once(self._check_health(plan))
+        if plan.endpoint != newest.endpoint:
             self._open_endpoint(plan)
         log.set_level(plan.log_level)
-        self._ledger.follow(plan)
-        if engine is None or self._terminating.is_set():
+        if engine is None or self._next is not None or self._terminating.is_set():
+            # There is none yet, or it makes way for a successor: this plan is the successor's.
             self._next = plan
             self._superseded.set()
-        elif plan.succeeds(previous):
-            self._plan = plan
+        elif plan.succeeds(newest):
             engine.reconfigure(plan)
+            self._plan = plan
             self._log.say("reloaded")
         else:
-            self._log.say("reloaded: another engine, virtual router or interface, which needs a new start")
+            self._log.say("reloaded: another virtual router or interface, which needs a new start")
             self._next = plan
             engine.shut_down()
-        self._leave_word(plan=plan)
+        self._ledger.follow(plan)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-STATES: Final = ("INITIALIZE", "WAITING", "BACKUP", "ADOPTING", "CLAIMING", "MASTER", "RESIGNING", "FAULT")
-"""Of both engines; only keepalived has FAULT. WAITING is for another instance on this node, which acts."""
+STATES: Final = ("INITIALIZE", "WAITING", "BACKUP", "ADOPTING", "CLAIMING", "MASTER", "RESIGNING")
+"""WAITING is for another instance on this node, which acts."""
 HOLDING: Final = frozenset({"MASTER", "RESIGNING"})
 """In these the node is the Master that it knows."""
 STANDINGS: Final = ("healthy", "unproven", "unready", "dead")
@@ -122,7 +122,6 @@ class Snapshot:
 
     time: float
     node: str
-    engine: str
     version: str
     interface: str
     interface_chosen: str

@@ -18,7 +18,7 @@ EXAMPLES = """
 \b
 Examples:
   vipalived agent -f values.yaml --set engine=native
-  vipalived agent -f values.yaml --set agent.enabled=true --node cp-1
+  vipalived agent -f values.yaml --node cp-1
   vipalived agent -f values.yaml --log-format json
   vipalived agent --values-text 'engine: native' --set keepalived.vrrpInstance.interface=eth1
 \b
@@ -60,12 +60,13 @@ def agent(
 ) -> int:
     """Run VRRP on this node and hold the VIP when elected.
 
-    The values must say `engine: native`, or `agent.enabled: true` to supervise keepalived. Runs until SIGTERM and
-    then hands the VIP over before it exits. Watches the local API server (`healthCheck`), and takes over changed
-    values files. Needs the capabilities NET_ADMIN and NET_RAW. Logs to stderr.
+    The values must say `engine: native`. Runs until SIGTERM and then hands the VIP over before it exits.
+    Watches the local API server (`healthCheck`), and takes over changed values files. Needs the capabilities
+    NET_ADMIN and NET_RAW. Logs to stderr.
     """
     from vipalived.agent import main
     from vipalived.agent.service import Sources
+    from vipalived.agent.signals import Signals
 
     name = node or platform.node()
     if log_format is not None:
@@ -76,10 +77,10 @@ def agent(
 
         settings = load_settings(values, assignments, values_text)
         if not settings.runs_agent:
-            message = "expected `engine: native` or `agent.enabled: true`, found neither"
-            hint = "add `--set engine=native` or `--set agent.enabled=true`; without an agent keepalived runs by itself"
+            message = "expected `native`, found `keepalived`, which runs without an agent"
+            hint = "add `--set engine=native`"
             raise InvalidSettings((Problem("engine", message, hint),))
-        return plan(settings, name, run_directory)
+        return plan(settings, name)
 
     files = () if Path("-") in values else values
-    return main.run(Sources(read, files, run_directory))
+    return main.run(Sources(read, files, run_directory), Signals())

@@ -25,12 +25,12 @@ SCENARIOS = (
     *("control", "stop", "crash", "kill", "freeze", "partition", "rolling", "return"),
     *("reload", "flap", "pause-all", "load"),
     *("api-crash", "api-stop", "api-hang", "api-all-down", "api-elsewhere", "api-all-slow", "api-load"),
-    *("engine-kill", "release"),
+    "release",
 )
 API = tuple(name for name in SCENARIOS if name.startswith("api-"))
 MIXED = ("mixed-stop", "mixed-crash")
 """With both engines in one cluster, in every form of VRRP; they bring their engines along."""
-ENGINES = ("native", "keepalived-agent", "keepalived", "keepalived-check", "keepalived-0.2.3")
+ENGINES = ("native", "keepalived", "keepalived-check", "keepalived-0.2.3")
 _PIPED_WIDTH = 120
 
 EXAMPLES = """

@@ -117,7 +117,7 @@ def _failovers(now: Snapshot) -> str:
 
 
 def _agent(now: Snapshot) -> str:
-    said = f"{now.engine} {now.version}, virtual router {now.vrid} on {now.interface}"
+    said = f"{now.version}, virtual router {now.vrid} on {now.interface}"
     said += f" ({now.interface_chosen})" if now.interface_chosen else ""
     said += f", up {duration(now.time - now.started)}"
     return f"{said}, engine restarted {now.restarts} x" if now.restarts else said

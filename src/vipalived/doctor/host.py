@@ -59,7 +59,7 @@ class Process:
 
     @property
     def is_agent(self) -> bool:
-        """The guard, or its engine process, which has the same words."""
+        """Whether it runs `vipalived agent`."""
         return "agent" in self.words and any("vipalived" in word for word in self.words)
 
 
@@ -106,7 +106,7 @@ def _others(scene: Scene) -> Iterator[Daemon]:
         above = by_pid.get(process.parent)
         if process.name == "kube-vip":
             yield from _kube_vip(scene, process)
-        elif process.name == "keepalived" and not (above and (above.is_agent or above.name == "keepalived")):
+        elif process.name == "keepalived" and not (above and above.name == "keepalived"):
             yield from _keepalived(scene, process)
 
 

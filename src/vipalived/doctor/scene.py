@@ -108,7 +108,7 @@ def look(settings: Settings, node: str, root: Path) -> Scene:
 
 
 def _plan(settings: Settings, node: str) -> Plan:
-    meant = plan(settings, node, Path("/run/vipalived"))
+    meant = plan(settings, node)
     if not meant.automatic:
         return meant
     try:

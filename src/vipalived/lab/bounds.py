@@ -176,11 +176,6 @@ def unpromised(_: Timing) -> Limits:
     return Limits()
 
 
-def respawned(timing: Timing) -> Limits:
-    """keepalived starts its child again, which takes the VIP off and waits as at any start."""
-    return silence(timing)
-
-
 def served_elsewhere(_: Timing) -> Limits:
     """A dead API server is known of within milliseconds; then a hand-over, and a client's next request."""
     return Limits(HITLESS, http=SERVED)
@@ -236,7 +231,6 @@ RFC: Mapping[str, Rule] = {
     "api-elsewhere": unpromised,
     "api-all-slow": unpromised,
     "api-load": unpromised,
-    "engine-kill": respawned,
     "release": unpromised,
     "mixed-stop": prompted,  # keepalived is the holder here, and a native engine takes over
     "mixed-crash": silence,
@@ -261,52 +255,11 @@ NATIVE: Mapping[str, Rule] = {
     "api-elsewhere": first_up,
     "api-all-slow": slow_everywhere,
     "api-load": nothing,
-    "engine-kill": undisturbed,
     "release": handed_over,
     "mixed-stop": handed_over,
     "mixed-crash": silence,  # keepalived takes over
 }
 """What the native engine promises; in the mixed scenarios, where it is the holder."""
-
-
-def faulted(timing: Timing) -> Limits:
-    """A dead API server makes keepalived resign; the next one waits its Skew_Time."""
-    return Limits(timing.skew + ALLOWANCE, http=timing.skew + ALLOWANCE + SERVED)
-
-
-def faulted_late(timing: Timing) -> Limits:
-    """The same, once the health check knows of a hang."""
-    return Limits(timing.skew + ALLOWANCE, http=timing.hang + timing.skew + ALLOWANCE + SERVED)
-
-
-def resorted(timing: Timing) -> Limits:
-    """Nobody else is better, so the node that has given the VIP away waits for it as at a start."""
-    return Limits(2 * timing.master_down(timing.successor))
-
-
-def seldom(timing: Timing) -> Limits:
-    """At most one move, with what a move costs."""
-    return Limits(timing.skew + ALLOWANCE, no_holder=timing.skew + ALLOWANCE, moves=ONE_MOVE)
-
-
-def released(timing: Timing) -> Limits:
-    """The next one waits its Skew_Time."""
-    return Limits(timing.skew + NATIVE_ALLOWANCE)
-
-
-SUPERVISED: Mapping[str, Rule] = {
-    **RFC,
-    "api-crash": faulted,
-    "api-stop": faulted,
-    "api-hang": faulted_late,
-    "api-all-down": resorted,
-    "api-elsewhere": resorted,
-    "api-all-slow": seldom,
-    "api-load": nothing,
-    "engine-kill": silence,
-    "release": released,
-}
-"""What keepalived promises under the agent's supervision."""
 
 
 def settling_deadline(timing: Timing) -> float:

@@ -69,14 +69,6 @@ class Daemon:
         """Every process of it."""
         return {self._process.pid, *_descendants(self._process.pid)}
 
-    def children(self) -> list[int]:
-        """The processes that the first one started itself."""
-        return _children(self._process.pid)
-
-    def named(self, name: str) -> list[int]:
-        """The processes of this name."""
-        return [pid for pid in self.pids() if Path(f"/proc/{pid}/comm").read_text().strip() == name]
-
     def freeze(self) -> None:
         """SIGSTOP to every process of it."""
         self._signal(signal.SIGSTOP)

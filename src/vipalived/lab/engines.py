@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Protocol
 
 from vipalived.errors import MissingRequirement
-from vipalived.lab.bounds import NATIVE, RFC, SUPERVISED, Rule
-from vipalived.lab.daemon import Command, Daemon
+from vipalived.lab.bounds import NATIVE, RFC, Rule
+from vipalived.lab.daemon import Command
 from vipalived.lab.sandbox import python
 from vipalived.render import keepalived as our_configuration
 from vipalived.settings import Settings
@@ -23,7 +23,7 @@ from vipalived.settings.model import HealthCheck
 
 API_SERVER = "https://127.0.0.1:6443/readyz"
 _NO_FILES = dict.fromkeys(("ca_file", "certificate_file", "key_file", "token_file"), "")
-_AGENT = {"enabled": True, "log_format": "text", "log_level": "info"}
+_AGENT = {"log_format": "text", "log_level": "info"}
 """The lab reads the log."""
 
 _SUPERUSERS_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
@@ -60,9 +60,6 @@ class Engine(Protocol):
 
     def reloaded(self, log: str) -> bool:
         """Whether a daemon that has said this since SIGHUP runs with its new configuration."""
-
-    def mortal(self, daemon: Daemon) -> Sequence[int]:
-        """The processes whose death is the engine's own, and that somebody starts again."""
 
     def release(self, directory: Path) -> Sequence[str] | None:
         """The words that take a node out; None where the engine has none. `directory` is as for `prepare`."""
@@ -117,10 +114,6 @@ class Keepalived:
         """keepalived says when it is done."""
         return "Reload complete" in log
 
-    def mortal(self, daemon: Daemon) -> Sequence[int]:
-        """The child that speaks VRRP; its parent starts another."""
-        return daemon.children()
-
     def release(self, directory: Path) -> None:
         """There is no such command."""
 
@@ -141,8 +134,7 @@ class KeepalivedCheck(Keepalived):
     def configuration(self, settings: Settings, node: str) -> str:
         """With a `vrrp_script`."""
         check = _check(settings).model_copy(update={"vrrp_script": True})
-        agent = settings.agent.model_copy(update={"enabled": False})
-        plain = {"health_check": check, "agent": agent, "engine": "keepalived"}
+        plain = {"health_check": check, "engine": "keepalived"}
         return Keepalived.configuration(self, settings.model_copy(update=plain), node)
 
 
@@ -194,8 +186,6 @@ class Native:
     name: str = "native"
     baseline: bool = False
     bounds: Mapping[str, Rule] = field(default_factory=lambda: NATIVE)
-    kind: str = "native"
-    """The value of `engine`."""
 
     def version(self) -> str:
         """Of this package."""
@@ -204,7 +194,7 @@ class Native:
     def prepare(self, node: str, settings: Settings, directory: Path) -> Command:
         """`vipalived agent` with the values in a file of its own."""
         told = {"health_check": _check(settings), "agent": settings.agent.model_copy(update=_AGENT)}
-        values = settings.model_copy(update=told | {"engine": self.kind}).model_dump(
+        values = settings.model_copy(update=told | {"engine": "native"}).model_dump(
             by_alias=True, exclude={"global_"}, exclude_none=True
         )
         # The agent watches the file: it must never be seen half-written.
@@ -222,45 +212,9 @@ class Native:
         """The agent says so."""
         return "agent reloaded" in log
 
-    def mortal(self, daemon: Daemon) -> Sequence[int]:
-        """The engine process; the guard starts another."""
-        return daemon.children()
-
     def release(self, directory: Path) -> Sequence[str]:
         """`vipalived release`."""
         return python("-m", "vipalived", "release", *_run_dir(directory))
-
-
-@dataclass(frozen=True, slots=True)
-class KeepalivedAgent(Native):
-    """keepalived under the agent's supervision."""
-
-    name: str = "keepalived-agent"
-    bounds: Mapping[str, Rule] = field(default_factory=lambda: SUPERVISED)
-    kind: str = "keepalived"
-    keepalived: Keepalived = field(default_factory=Keepalived)
-
-    def version(self) -> str:
-        """keepalived's own."""
-        return self.keepalived.version()
-
-    def prepare(self, node: str, settings: Settings, directory: Path) -> Command:
-        """As the native one, with the keepalived that is meant before all others."""
-        shelf = directory / "bin"
-        shelf.mkdir(exist_ok=True)
-        program = shelf / "keepalived"
-        program.unlink(missing_ok=True)
-        program.symlink_to(self.keepalived.path() or self.keepalived.program)
-        command = Native.prepare(self, node, settings, directory)
-        return Command(command.argv, {"PATH": f"{shelf}:{os.environ['PATH']}"})
-
-    def reloaded(self, log: str) -> bool:
-        """The agent says that it has taken the values over, and that keepalived does."""
-        return Native.reloaded(self, log) and "keepalived reads its changed configuration" in log
-
-    def mortal(self, daemon: Daemon) -> Sequence[int]:
-        """Both processes of keepalived; the agent starts others."""
-        return daemon.named("keepalived")
 
 
 def _check(settings: Settings) -> HealthCheck:
@@ -304,10 +258,6 @@ class Mixed:
         """As either engine says it."""
         return self.first.reloaded(log) or self.others.reloaded(log)
 
-    def mortal(self, daemon: Daemon) -> Sequence[int]:
-        """The mixed scenarios kill no engine."""
-        raise NotImplementedError
-
     def release(self, directory: Path) -> None:
         """The mixed scenarios release no node."""
         raise NotImplementedError
@@ -319,14 +269,13 @@ def _added_capabilities(settings: Settings) -> Iterable[str]:
     return [str(name).lower().removeprefix("cap_") for name in capabilities.get("add") or ()]
 
 
-ENGINES = ("native", "keepalived-agent", "keepalived", "keepalived-check", "keepalived-0.2.3")
+ENGINES = ("native", "keepalived", "keepalived-check", "keepalived-0.2.3")
 
 
 def engine(name: str, keepalived: str = "keepalived") -> Engine:
     """The engine that `--engine` calls by this name; `keepalived` is the program that all but the native one run."""
     chosen: dict[str, Engine] = {
         "native": Native(),
-        "keepalived-agent": KeepalivedAgent(keepalived=Keepalived(keepalived)),
         "keepalived": Keepalived(keepalived),
         "keepalived-check": KeepalivedCheck(keepalived),
         "keepalived-0.2.3": Keepalived023(keepalived),

@@ -72,7 +72,7 @@ class Order:
         casts = {scenario: list(self._casts(scenario)) for scenario in self.scenarios}
         if not any(casts.values()):
             asked = ", ".join(f"`{name}`" for name in self.engines)
-            hint = "add `--engine native` or `--engine keepalived-agent`"
+            hint = "add `--engine native`"
             problem = Problem("", f"`release` needs an engine that takes commands, found {asked}", hint)
             raise InvalidSettings((problem,))
         return tuple(

@@ -205,14 +205,6 @@ def api_load(stage: Stage) -> None:
     load(stage)
 
 
-def engine_kill(stage: Stage) -> None:
-    """SIGKILL to the holder's engine; what watches over it starts another."""
-    stage.mark(f"kill the engine of {stage.holder}")
-    stage.kill_engine(stage.holder)
-    stage.pause(2 * stage.timing.advertisement_interval)
-    stage.recover()
-
-
 def release(stage: Stage) -> None:
     """The operator takes the holder out."""
     stage.mark(f"release {stage.holder}")
@@ -295,7 +287,6 @@ SCENARIOS: Mapping[str, Scenario] = {
     "api-elsewhere": Scenario(api_elsewhere, "every API server dies, another one comes back", https=True),
     "api-all-slow": Scenario(api_all_slow, "every API server is unready for 30 s, 1 s apart"),
     "api-load": Scenario(api_load, "as `load`, with API servers that answer after 0.9 s"),
-    "engine-kill": Scenario(engine_kill, "SIGKILL to the holder's engine, which is started again"),
     "release": Scenario(release, "the operator takes the holder out", agent=True),
     "mixed-stop": Scenario(
         stop, "SIGTERM to the holder, whose engine is not the others'", start=first_alone, mixed=True

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vipalived.errors import VipalivedError
 from vipalived.lab.bounds import Limits, Timing, recovery_deadline, settling_deadline
-from vipalived.lab.daemon import Daemon, end
+from vipalived.lab.daemon import Daemon
 from vipalived.lab.engines import Engine
 from vipalived.lab.kubectl import read
 from vipalived.lab.pressure import Quota, busy
@@ -95,10 +95,6 @@ class Stage:
     def kill(self, node: str) -> None:
         """SIGKILL to all that the node's daemon consists of."""
         self.daemons.pop(node).kill()
-
-    def kill_engine(self, node: str) -> None:
-        """SIGKILL to what is only a part of the node's daemon, which starts it again."""
-        end(self.engine.mortal(self.daemons[node]))
 
     def release(self, node: str) -> None:
         """The operator gives the node's VIP away, and does not wait for it."""

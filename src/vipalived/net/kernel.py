@@ -11,14 +11,18 @@ from ipaddress import ip_interface
 from vipalived.interfaces import UNABLE, DefaultRoute
 from vipalived.net import bpf
 from vipalived.net.netlink import RoutingSocket, ifa, ifi, netlink, nlmsg, rt, rtnl
-from vipalived.net.view import AddressChange, Change, Interface, LinkChange, View
+from vipalived.net.view import AddressChange, Change, LinkChange, View
+from vipalived.vrrp.packet import IPAddress
 
 _PATIENCE = 1.0
 _BUFFER = 1 << 20
 _SO_RCVBUFFORCE = 33
 _MAIN_TABLE = 254
 _FOREVER = 0xFFFFFFFF
-_GONE = {errno.EADDRNOTAVAIL, errno.ENODEV, errno.ESRCH}
+_GONE = {errno.EADDRNOTAVAIL, errno.ENODEV, errno.ENXIO, errno.ESRCH}
+_NOBODYS = ifa.IFA_F_DEPRECATED | ifa.IFA_F_NOPREFIXROUTE
+PROTOCOL = 0x76
+"""Who put an address there, for kernels from 5.18 on (IFA_PROTO): the kernel itself has 1 to 3, keepalived 18."""
 
 
 class Kernel:
@@ -41,22 +45,33 @@ class Kernel:
         """For the event loop: readable when something has changed."""
         return self._events.fileno()
 
-    def add(self, index: int, address: Interface, lease: float) -> None:
-        """Puts an address on an interface, or renews it, for `lease` seconds (inf: for ever); raises OSError.
+    def add(self, index: int, vip: IPAddress, lease: float) -> None:
+        """Puts a VIP on an interface for `lease` seconds (inf: for ever); raises OSError.
 
-        Preferred for no time at all: nothing on the host takes it as a source address of its own.
+        FileExistsError where it is there already. It stands alone, whatever prefix it is written with: it has no
+        subnet, which would have a primary address, and no route. It is preferred for no time at all, so that nothing
+        takes an IPv6 one as a source address; of IPv4 ones the kernel takes the first that is there.
         """
-        message = _message(index, address)
-        lifetime = {"ifa_preferred": 0, "ifa_valid": _FOREVER if math.isinf(lease) else int(lease)}
-        message["attrs"].append(("IFA_CACHEINFO", lifetime))
-        self._requests.ask(
-            message, rtnl.RTM_NEWADDR, netlink.NLM_F_ACK | netlink.NLM_F_CREATE | netlink.NLM_F_REPLACE
-        )
+        self._put(index, vip, lease, netlink.NLM_F_EXCL)
 
-    def remove(self, index: int, address: Interface) -> bool:
-        """Takes an address off an interface; False when it was not there; raises OSError."""
+    def renew(self, index: int, vip: IPAddress, lease: float) -> None:
+        """Lengthens the life of a VIP that `add` has put there, and puts it there again if need be; raises OSError."""
+        self._put(index, vip, lease, netlink.NLM_F_REPLACE)
+
+    def _put(self, index: int, vip: IPAddress, lease: float, flag: int) -> None:
+        message = _message(index, vip)
+        lifetime = {"ifa_preferred": 0, "ifa_valid": _FOREVER if math.isinf(lease) else int(lease)}
+        flags = ifa.IFA_F_NOPREFIXROUTE | (ifa.IFA_F_NODAD if vip.version == 6 else 0)
+        message["attrs"] += [("IFA_CACHEINFO", lifetime), ("IFA_FLAGS", flags), ("IFA_PROTO", PROTOCOL)]
+        self._requests.ask(message, rtnl.RTM_NEWADDR, netlink.NLM_F_ACK | netlink.NLM_F_CREATE | flag)
+
+    def remove(self, index: int, vip: IPAddress) -> bool:
+        """Takes a VIP off an interface; False when it was not there; raises OSError.
+
+        It must be one that `add` has put there: the host may have the same address for itself.
+        """
         try:
-            self._requests.ask(_message(index, address), rtnl.RTM_DELADDR, netlink.NLM_F_ACK)
+            self._requests.ask(_message(index, vip), rtnl.RTM_DELADDR, netlink.NLM_F_ACK)
         except OSError as error:
             if error.errno in _GONE:
                 return False
@@ -112,12 +127,11 @@ class Kernel:
         self._events.close()
 
 
-def _message(index: int, address: Interface) -> ifa.ifaddrmsg:
+def _message(index: int, vip: IPAddress) -> ifa.ifaddrmsg:
     message = ifa.ifaddrmsg()
-    message["index"], message["prefixlen"] = index, address.network.prefixlen
-    message["family"] = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    message["flags"] = ifa.IFA_F_NODAD if address.version == 6 else 0
-    message["attrs"] = [("IFA_LOCAL", str(address.ip)), ("IFA_ADDRESS", str(address.ip))]
+    message["index"], message["prefixlen"] = index, vip.max_prefixlen
+    message["family"] = socket.AF_INET if vip.version == 4 else socket.AF_INET6
+    message["attrs"] = [("IFA_LOCAL", str(vip)), ("IFA_ADDRESS", str(vip))]
     return message
 
 
@@ -156,4 +170,14 @@ def _address(present: bool, message: ifa.ifaddrmsg) -> AddressChange | None:
         ip_interface(f"{ip}/{message['prefixlen']}"),
         usable=not flags & ifa.IFA_F_TENTATIVE,  # which an address stays that has failed the detection
         primary=not flags & (ifa.IFA_F_SECONDARY | ifa.IFA_F_DEPRECATED),
+        ours=_is_ours(message, flags),
     )
+
+
+def _is_ours(message: ifa.ifaddrmsg, flags: int) -> bool:
+    """By its mark; where the kernel is too old to keep that, by what nobody else makes of an address."""
+    mark = message.get_attr("IFA_PROTO")
+    if mark is not None:
+        return bool(mark == PROTOCOL)
+    alone = message["prefixlen"] == (32 if message["family"] == socket.AF_INET else 128)
+    return bool(alone and flags & _NOBODYS == _NOBODYS)

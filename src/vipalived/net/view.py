@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 
@@ -16,7 +17,8 @@ class AddressChange:
     """An address is on an interface, or no longer.
 
     `usable` is one that neither waits for duplicate address detection nor has failed it, `primary` one that
-    is this host's own rather than borrowed: not secondary, temporary or deprecated.
+    is this host's own rather than borrowed: not secondary, temporary or deprecated. `ours` is one that an agent has
+    put there, this one or one that is dead.
     """
 
     present: bool
@@ -24,6 +26,7 @@ class AddressChange:
     address: Interface
     usable: bool = True
     primary: bool = True
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,25 @@ class View:
     def on(self, index: int) -> list[Interface]:
         """The addresses on an interface."""
         return [address for at, address in self.addresses if at == index]
+
+    def left(self, index: int, vips: Collection[IPAddress]) -> list[IPAddress]:
+        """Which of these VIPs an agent has put on an interface."""
+        return [ip for ip, ours in self._among(index, vips) if ours]
+
+    def own(self, index: int, vips: Collection[IPAddress]) -> list[IPAddress]:
+        """Which of these VIPs are on an interface as this host's own: no agent has put them there."""
+        return [ip for ip, ours in self._among(index, vips) if not ours]
+
+    def leads(self, index: int) -> bool:
+        """Whether an IPv4 address that an agent has put on an interface comes before one of the host's own there."""
+        order = [
+            change.ours for (at, ip), change in self.addresses.items() if at == index and ip.version == 4
+        ]
+        return any(ours and not all(order[place:]) for place, ours in enumerate(order))
+
+    def _among(self, index: int, vips: Collection[IPAddress]) -> list[tuple[IPAddress, bool]]:
+        found = [change for (at, _), change in self.addresses.items() if at == index]
+        return [(change.address.ip, change.ours) for change in found if change.address.ip in vips]
 
     def devices(self) -> list[Device]:
         """Every interface with the addresses that are its own, for `interfaces.choose`."""

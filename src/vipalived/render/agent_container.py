@@ -29,7 +29,7 @@ def values(settings: Settings) -> str:
             "engine": True,
             "keepalived": True,
             "native": True,
-            "agent": {"enabled", "endpoint", "ask_first", "log_format", "log_level"},
+            "agent": {"endpoint", "ask_first", "log_format", "log_level"},
             "health_check": True,
             "nodes": True,
         },
@@ -50,7 +50,7 @@ def grace_period(settings: Settings) -> int | None:
     is less than four advertisement intervals.
     """
     needed = math.ceil(4 * settings.keepalived.vrrp_instance.advert_int) + 5
-    return needed if settings.engine == "native" and needed > _USUAL_GRACE else None
+    return needed if settings.runs_agent and needed > _USUAL_GRACE else None
 
 
 def container(settings: Settings, *, inline: bool) -> Manifest:
@@ -118,7 +118,7 @@ def _mounts(settings: Settings, inline: bool) -> list[Manifest]:
 
 
 def volumes(settings: Settings, config_map: str | None) -> list[Manifest]:
-    """The values, room for the agent's socket and keepalived's files, and the files of the health check."""
+    """The values, room for the agent's socket, and the files of the health check."""
     config: list[Manifest] = [{"name": "config", "configMap": {"name": config_map}}] if config_map else []
     run: dict[str, Any] = {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}}
     files = [

@@ -121,9 +121,7 @@ PANELS = (
         ),
     ),
     Panel("Trouble", "state-timeline", 24, 5, ((f"{_of('trouble')} == 1", "{{node}} {{kind}}"),)),
-    Panel(
-        "Versions", "stat", 24, 4, ((_of("build_info"), "{{node}} {{engine}} {{version}}"),), text_mode="name"
-    ),
+    Panel("Versions", "stat", 24, 4, ((_of("build_info"), "{{node}} {{version}}"),), text_mode="name"),
 )
 
 

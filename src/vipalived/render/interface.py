@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from vipalived.interfaces import AUTO, NEVER, UNABLE
-from vipalived.render.placeholder import LINE
 from vipalived.settings import Settings
 
+_LINE: Final = r"^((@[^ ]+ )?[$]INTERFACE=|  interface )auto$"
+"""Where `auto` stands in keepalived.conf, as sed reads it."""
 RESOLVED_FILE: Final = "/run/keepalived.conf"
 """What keepalived reads in the end; beside its pid files, as the ConfigMap cannot be written."""
 
@@ -154,4 +155,4 @@ fi
 def choosing_script() -> str:
     """The lines before keepalived's start that leave its configuration's path in `$conf`."""
     awk = _AWK.strip().replace("UNABLE", "|".join(UNABLE)).replace("NEVER", NEVER)
-    return _SCRIPT.replace("AWK", awk).replace("LINE", LINE).replace("RESOLVED", RESOLVED_FILE)
+    return _SCRIPT.replace("AWK", awk).replace("LINE", _LINE).replace("RESOLVED", RESOLVED_FILE)

@@ -2,19 +2,16 @@
 
 keepalived is started with `--config-id NODE`; a line `@NODE ...` then counts for that node alone, and the
 last definition of a parameter wins (keepalived.conf(5), "Conditional configuration", "Parameter substitution").
-The chart renders the same text with `vipalived.keepalived.conf` in its helpers. An agent that supervises
-keepalived renders some more for itself, see `Supervision`.
+The chart renders the same text with `vipalived.keepalived.conf` in its helpers.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Final
 
 from vipalived.settings import Node, Settings, VirtualRouter
-from vipalived.settings.addresses import parse_address
+from vipalived.settings.addresses import parse_address, parse_vip
 
 _STALE_ARP = (
     # With equal priorities several Backups claim at once; the winner must have the last gratuitous ARP.
@@ -38,58 +35,16 @@ _PARAMETERS: dict[str, Callable[[Node], str]] = {
 """What a node may have of its own, by the name of the parameter that carries it."""
 
 
-HIGHEST_SUPERVISED: Final = 254
-"""keepalived lowers no priority of 255, and the agent must be able to."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Supervision:
-    """What an agent's keepalived reads and writes besides: absolute paths of the agent's own directory.
-
-    The value in the track file is added to the priority; -254 or less gives the addresses away. keepalived tells of
-    each change of state in the FIFO. With `displacing` it takes over from a Master of lower priority, whatever the
-    values say, within Advertisement_Interval and Skew_Time of its reload.
-    """
-
-    fifo: str
-    track_file: str
-    displacing: bool = False
-
-    def node(self, node: Node) -> Node:
-        """What the node's values become. A `state` of MASTER means nothing below priority 255 but trouble with AH."""
-        return replace(
-            node,
-            state="BACKUP",
-            priority=min(node.priority, HIGHEST_SUPERVISED),
-            nopreempt=node.nopreempt and not self.displacing,
-        )
-
-
-_Nodes = Callable[[str], Node]
-"""What the node of this name runs with; the empty name stands for all others."""
-
-
-def render(settings: Settings, supervision: Supervision | None = None) -> str:
+def render(settings: Settings) -> str:
     """keepalived.conf for all nodes of `settings`, one option a line, with a final newline."""
     routers = settings.virtual_routers()
-
-    def node(name: str = "") -> Node:
-        return settings.node(name) if supervision is None else supervision.node(settings.node(name))
-
-    blocks = [_parameters(settings, node), _global_defs(settings, supervision)]
-    if supervision is not None:
-        blocks.append(_track_file(supervision))
-    elif settings.runs_script:
+    blocks = [_parameters(settings), _global_defs(settings)]
+    if settings.runs_script:
         blocks.append(_script(settings))
     if len(routers) > 1:
-        blocks.append(_sync_group(settings, routers, supervision))
-    blocks += (_instance(settings, router, node, supervision) for router in routers)
+        blocks.append(_sync_group(settings, routers))
+    blocks += (_instance(settings, router) for router in routers)
     return "\n".join(filter(None, map(_text, blocks)))
-
-
-def group_name(settings: Settings) -> str:
-    """What the sync group is called where there are two address families."""
-    return f"{settings.keepalived.vrrp_instance.name}_GROUP"
 
 
 def _text(lines: Iterator[str]) -> str:
@@ -101,21 +56,21 @@ def _source(node: Node, family: int) -> str:
     return f"unicast_src_ip {address}" if address and parse_address(address).version == family else ""
 
 
-def _value(settings: Settings, node: _Nodes, parameter: str) -> str:
+def _value(settings: Settings, parameter: str) -> str:
     """The value itself where all nodes share it, else a reference to the parameter."""
     value = _PARAMETERS[parameter]
-    common = value(node(""))
-    return common if all(value(node(name)) == common for name in settings.nodes) else f"${parameter}"
+    common = value(settings.node(""))
+    return common if all(value(settings.node(name)) == common for name in settings.nodes) else f"${parameter}"
 
 
-def _parameters(settings: Settings, node: _Nodes) -> Iterator[str]:
+def _parameters(settings: Settings) -> Iterator[str]:
     for parameter, value in _PARAMETERS.items():
-        if _value(settings, node, parameter) != f"${parameter}":
+        if _value(settings, parameter) != f"${parameter}":
             continue
-        common = value(node(""))
+        common = value(settings.node(""))
         yield f"${parameter}={common}"
         for name in sorted(settings.nodes):
-            own = value(node(name))
+            own = value(settings.node(name))
             if own != common:
                 yield f"@{name} ${parameter}={own}"
 
@@ -126,7 +81,7 @@ def _block(head: str, lines: Iterator[str]) -> Iterator[str]:
     yield "}"
 
 
-def _global_defs(settings: Settings, supervision: Supervision | None) -> Iterator[str]:
+def _global_defs(settings: Settings) -> Iterator[str]:
     def lines() -> Iterator[str]:
         garp = settings.keepalived.garp
         yield f"router_id {settings.keepalived.router_id}"
@@ -138,11 +93,6 @@ def _global_defs(settings: Settings, supervision: Supervision | None) -> Iterato
         yield from _STALE_ARP
         if settings.keepalived.vrrp_instance.unicast_peers:
             yield "vrrp_check_unicast_src"
-        if supervision is not None:
-            # The agent asks `--config-test` before each reload. `reload_check_config` needs the capability SETGID:
-            # without it keepalived 2.2.7 says that it has reloaded, and goes on with what it had.
-            yield f'vrrp_notify_fifo "{supervision.fifo}"'
-            return
         if settings.runs_script:
             yield "script_user root"
             yield "enable_script_security"
@@ -170,45 +120,41 @@ def _script(settings: Settings) -> Iterator[str]:
     return _block(f"vrrp_script {_SCRIPT}", lines())
 
 
-def _track_file(supervision: Supervision) -> Iterator[str]:
-    return _block("track_file standing", iter((f'file "{supervision.track_file}"', "weight 1")))
+def _sync_group(settings: Settings, routers: tuple[VirtualRouter, ...]) -> Iterator[str]:
+    name = f"{settings.keepalived.vrrp_instance.name}_GROUP"
+    return _block(f"vrrp_sync_group {name}", _block("group", (router.name for router in routers)))
 
 
-def _sync_group(
-    settings: Settings, routers: tuple[VirtualRouter, ...], supervision: Supervision | None
-) -> Iterator[str]:
-    def lines() -> Iterator[str]:
-        yield from _block("group", (router.name for router in routers))
-        if supervision is not None:
-            yield "sync_group_tracking_weight"
-
-    return _block(f"vrrp_sync_group {group_name(settings)}", lines())
-
-
-def _instance(
-    settings: Settings, router: VirtualRouter, node: _Nodes, supervision: Supervision | None
-) -> Iterator[str]:
+def _instance(settings: Settings, router: VirtualRouter) -> Iterator[str]:
     def lines() -> Iterator[str]:
         instance = settings.keepalived.vrrp_instance
-        yield f"state {_value(settings, node, 'STATE')}"
-        yield f"interface {_value(settings, node, 'INTERFACE')}"
+        yield f"state {_value(settings, 'STATE')}"
+        yield f"interface {_value(settings, 'INTERFACE')}"
         yield f"virtual_router_id {settings.vrid}"
-        yield f"priority {_value(settings, node, 'PRIORITY')}"
+        yield f"priority {_value(settings, 'PRIORITY')}"
         yield f"advert_int {instance.advert_int:g}"
-        if nopreempt := _value(settings, node, "NOPREEMPT"):
+        if nopreempt := _value(settings, "NOPREEMPT"):
             yield nopreempt
-        if supervision is not None:
-            yield from _block("track_file", iter(("standing",)))
-            if supervision.displacing:
-                yield "down_timer_adverts 1"
         yield from _authentication(settings)
         yield from _track_interface(settings)
-        if settings.runs_script and supervision is None:
+        if settings.runs_script:
             yield from _block("track_script", iter([_SCRIPT]))
-        yield from _unicast(settings, router.family, node)
-        yield from _block("virtual_ipaddress", iter(router.written))
+        yield from _unicast(settings, router.family)
+        yield from _block("virtual_ipaddress", map(_vip, router.written))
 
     return _block(f"vrrp_instance {router.name}", lines())
+
+
+def _vip(written: str) -> str:
+    """Without a route of its own, which would make it the source of this node's own connections into its subnet.
+
+    The prefix stays as it is written: at its start keepalived removes what a dead predecessor has left by that.
+    """
+    return (
+        written
+        if parse_vip(written).network.prefixlen == 32 and ":" not in written
+        else f"{written} noprefixroute"
+    )
 
 
 def _authentication(settings: Settings) -> Iterator[str]:
@@ -225,12 +171,12 @@ def _track_interface(settings: Settings) -> Iterator[str]:
         yield from _block("track_interface", iter(tracked))
 
 
-def _unicast(settings: Settings, family: int, node: _Nodes) -> Iterator[str]:
+def _unicast(settings: Settings, family: int) -> Iterator[str]:
     peers = settings.keepalived.vrrp_instance.unicast_peers
     of_family = [peer for peer in peers if parse_address(peer).version == family]
     if not of_family:
         return
-    if source := _value(settings, node, f"SOURCE{family}"):
+    if source := _value(settings, f"SOURCE{family}"):
         yield source
     if family == 4 and settings.keepalived.vrrp_version == 3:
         # A single packet with keepalived 1.3's checksum would otherwise switch the instance over to it.

@@ -90,10 +90,10 @@ AGENT_RULES: tuple[Rule, ...] = (
     warning(
         "healthCheck",
         "only the agent reads these files",
-        "use `agent.enabled: true`, or remove them",
+        "use `engine: native`, or remove them",
         lambda f: [] if f.runs_agent else _files(f),
         f"and (not $runsAgent) (or {' '.join(f'$health.{key}' for key in _FILES)})",
-        reads="healthCheck engine agent",
+        reads="healthCheck engine",
     ),
     error(
         "securityContext",
@@ -101,7 +101,7 @@ AGENT_RULES: tuple[Rule, ...] = (
         "drop less, or add `SETGID` to `securityContext.capabilities`",
         lambda f: when(f.settings.runs_script and not _may_set_groups(f), "SETGID is dropped"),
         "and $runsScript $facts.groupsDropped",
-        reads="securityContext healthCheck.vrrpScript healthCheck.enabled engine agent.enabled",
+        reads="securityContext healthCheck.vrrpScript healthCheck.enabled engine",
     ),
     warning(
         "healthCheck.vrrpScript",
@@ -109,7 +109,7 @@ AGENT_RULES: tuple[Rule, ...] = (
         "remove it",
         lambda f: when(f.health.vrrp_script and f.runs_agent, "true"),
         "and $health.vrrpScript $runsAgent",
-        reads="healthCheck.vrrpScript engine agent.enabled",
+        reads="healthCheck.vrrpScript engine",
     ),
     warning(
         "healthCheck.vrrpScript",
@@ -134,10 +134,10 @@ AGENT_RULES: tuple[Rule, ...] = (
     error(
         "podMonitor.enabled",
         "there are no metrics without the agent",
-        "use `agent.enabled: true` or `engine: native`, or remove it",
+        "use `engine: native`, or remove it",
         lambda f: when(f.settings.pod_monitor.enabled and not f.runs_agent, "true"),
         "and $newer.podMonitor.enabled (not $runsAgent)",
-        reads="podMonitor.enabled agent.enabled engine",
+        reads="podMonitor.enabled engine",
     ),
     error(
         "podMonitor.enabled",
@@ -153,10 +153,10 @@ AGENT_RULES: tuple[Rule, ...] = (
     warning(
         "grafanaDashboard.enabled",
         "the dashboard shows the agent's metrics, and there are none without the agent",
-        "use `agent.enabled: true` or `engine: native`, or remove it",
+        "use `engine: native`, or remove it",
         lambda f: when(f.settings.grafana_dashboard.enabled and not f.runs_agent, "true"),
         "and $newer.grafanaDashboard.enabled (not $runsAgent)",
-        reads="grafanaDashboard.enabled agent.enabled engine",
+        reads="grafanaDashboard.enabled engine",
     ),
     warning(
         ".priority",
@@ -164,6 +164,6 @@ AGENT_RULES: tuple[Rule, ...] = (
         "use 4 or more; `100` is the default",
         lambda f: [str(priority) for priority in f.priorities if f.runs_agent and priority <= 3],
         'and $runsAgent (or (has "1" $facts.priorities) (has "2" $facts.priorities) (has "3" $facts.priorities))',
-        reads=".priority nodes agent.enabled engine",
+        reads=".priority nodes engine",
     ),
 )

@@ -281,10 +281,8 @@ class Endpoint(Model):
 
 
 class Agent(Model):
-    """`vipalived agent`: health of the API server, status, metrics, guard. The native engine always has it."""
+    """`vipalived agent`, which runs the native engine: status, metrics, and what it asks before it acts."""
 
-    enabled: bool = False
-    """Let the agent supervise keepalived, from an image of its own (always so with `engine: native`)"""
     image: AgentImage = AgentImage()
     endpoint: Endpoint = Endpoint()
     ask_first: bool = True
@@ -540,7 +538,7 @@ class Settings(Model):
     @property
     def runs_agent(self) -> bool:
         """Whether the pod's container is the agent."""
-        return self.engine == "native" or self.agent.enabled
+        return self.engine == "native"
 
     @property
     def runs_script(self) -> bool:

@@ -61,6 +61,8 @@ class Reason(StrEnum):
     SHUTDOWN = "shutdown"
     RELEASED = "released"
     REJOINED = "rejoined"
+    OWN_ADDRESS = "own-address"
+    OWN_ADDRESS_GONE = "own-address-gone"
     LINK_DOWN = "link-down"
     LINK_UP = "link-up"
     UNHEALTHY = "unhealthy"
@@ -77,8 +79,6 @@ class Reason(StrEnum):
     STALLED = "stalled"
     RECONFIGURED = "reconfigured"
     ADDRESS_LOST = "address-lost"
-    ADDRESS_MISSING = "address-missing"
-    DAEMON_ENDED = "keepalived-ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,8 +241,8 @@ Role = Initialize | Backup | Adopting | Claiming | Master | Resigning
 class State:
     """A router between two steps: its role, and what it has been told about the world.
 
-    `acquainted`: it has heard another router of its kind, or claimed the addresses, in this life. Before that a
-    stranger, heard of last, keeps it from claiming until `occupied_until`.
+    `barred`: one of the addresses is the node's own. `acquainted`: it has heard another router of its kind, or claimed
+    the addresses, in this life. Before that a stranger, heard of last, keeps it from claiming until `occupied_until`.
     """
 
     role: Role = field(default_factory=Initialize)
@@ -250,6 +250,7 @@ class State:
     standing: Standing = Standing.HEALTHY
     link: bool = True
     released: bool = False
+    barred: bool = False
     acquainted: bool = False
     occupied_until: float = -math.inf
 
@@ -320,6 +321,13 @@ class Rejoin:
 
 
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """One of the addresses is the node's own, or no longer: nothing may be done with it then."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reconfigured:
     """The step's configuration replaces `previous`; VRID, version and interface are the same."""
 
@@ -356,6 +364,7 @@ Event = (
     | Link
     | Release
     | Rejoin
+    | Bar
     | Reconfigured
     | ForeignClaim
     | Stranger

@@ -41,7 +41,7 @@ from vipalived.vrrp.model import (
 def takes_part(config: Config, state: State) -> bool:
     """Whether the router competes for the addresses at all."""
     able = state.standing is Standing.HEALTHY or config.last_resort
-    return state.started and state.link and not state.released and able
+    return state.started and state.link and not state.released and not state.barred and able
 
 
 def effective_priority(config: Config, state: State) -> int:

@@ -29,6 +29,7 @@ from vipalived.vrrp.model import (
     Advert,
     Announce,
     Backup,
+    Bar,
     Claiming,
     Config,
     Event,
@@ -127,13 +128,13 @@ def _handle(turn: Turn, event: Event, config: Config) -> Turn:
             return _start(turn, replace(state, started=True, acquainted=known), event)
         case Shutdown(heir=True) if isinstance(state.role, Master):
             return bequeath(turn)
-        case Shutdown() | Release() | Rejoin() | Health() | Link():
+        case Shutdown() | Release() | Rejoin() | Bar() | Health() | Link():
             return _settle(turn, *_told(turn, event))
         case _:
             assert_never(event)
 
 
-def _told(turn: Turn, event: Shutdown | Release | Rejoin | Health | Link) -> tuple[Turn, Reason]:
+def _told(turn: Turn, event: Shutdown | Release | Rejoin | Bar | Health | Link) -> tuple[Turn, Reason]:
     """The turn with the new fact about the world, and how the log calls it."""
     state = turn.state
     match event:
@@ -143,6 +144,9 @@ def _told(turn: Turn, event: Shutdown | Release | Rejoin | Health | Link) -> tup
             fact, reason = replace(state, released=True), Reason.RELEASED
         case Rejoin():
             fact, reason = replace(state, released=False), Reason.REJOINED
+        case Bar(on):
+            fact = replace(state, barred=on)
+            reason = Reason.OWN_ADDRESS if on else Reason.OWN_ADDRESS_GONE
         case Health(standing):
             fact = replace(state, standing=standing)
             reason = Reason.HEALTHY if standing is Standing.HEALTHY else Reason.UNHEALTHY

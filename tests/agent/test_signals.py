@@ -1,0 +1,44 @@
+"""Signals that come before the loop are obeyed once there is one. In processes of their own, as signals are."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+SCRIPT = """
+import asyncio, os, signal
+from vipalived.agent.signals import Signals
+signals = Signals()
+for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM):
+    os.kill(os.getpid(), number)
+print("ending", signals.ending, flush=True)
+
+async def main():
+    ended = asyncio.Event()
+    def terminate():
+        print("terminate", flush=True)
+        ended.set()
+    signals.obey(terminate, lambda: print("reload", flush=True))
+    await ended.wait()
+    ended.clear()
+    os.kill(os.getpid(), signal.SIGINT)
+    await ended.wait()
+    print("ending", signals.ending)
+
+asyncio.run(main())
+"""
+
+
+def test_what_came_early_is_obeyed_in_its_order_and_what_comes_later_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split("\n")[:-1] == [
+        "ending True",
+        "reload",
+        "reload",
+        "terminate",
+        "terminate",
+        "ending False",
+    ]
