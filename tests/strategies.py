@@ -236,6 +236,7 @@ _agent = some(
         repository=st.sampled_from(["vipalived", "registry.example:5000/net/vipalived", "0"]),
         pullPolicy=st.sampled_from(["Always", "IfNotPresent", "Never"]),
         tag=st.sampled_from(["", "0.3.0", "1e3", "007"]),
+        digest=st.sampled_from(["", f"sha256:{'0b' * 32}"]),
     ),
     endpoint=some(
         address=st.sampled_from(["127.0.0.1", "0.0.0.0", "::", "::1", "198.18.0.77", "2001:DB8::77"]),
@@ -286,6 +287,7 @@ _kubernetes = some(
         repository=st.sampled_from(["alpine", "registry.example:5000/net/keepalived", "0", "1e3"]),
         pullPolicy=st.sampled_from(["Always", "IfNotPresent", "Never"]),
         tag=st.sampled_from(["", "3.22", "2.2.7-r0", "_", "1e3", "007"]),
+        digest=st.sampled_from(["", f"sha256:{'0a' * 32}"]),
     ),
     imagePullSecrets=_lists,
     engine=st.sampled_from(["keepalived", "native"]) | st.none(),

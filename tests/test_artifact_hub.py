@@ -37,7 +37,7 @@ def test_every_annotation_is_a_text_as_kubernetes_demands() -> None:
 
 def test_the_images_are_those_that_the_chart_runs() -> None:
     listed = {image["image"] for image in told("images")}
-    assert listed == images({}) | images({"agent": {"enabled": True}})
+    assert listed == images({}) | images({"engine": "native"})
     assert images({"engine": "native"}) < listed
 
 

@@ -114,7 +114,7 @@ def test_the_chart_is_pulled_as_it_was_pushed(helm: Path, published: Published, 
     assert pulled == here
 
 
-@pytest.mark.parametrize("values", ["{}", "{static: true, engine: native}", "{agent: {enabled: true}}"])
+@pytest.mark.parametrize("values", ["{}", "{static: true, engine: native}", "{engine: native}"])
 def test_the_chart_is_rendered_from_the_registry_as_from_the_folder(
     helm: Path, published: Published, tmp_path: Path, values: str
 ) -> None:

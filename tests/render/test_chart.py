@@ -45,7 +45,16 @@ def test_the_rules_are_those_of_the_model() -> None:
 def test_the_chart_knows_the_defaults_of_what_is_newer_than_0_2_3() -> None:
     text = chart.defaults_template()
     defaults = json.loads(text[text.index("\n{\n") : text.rindex("{{- end")])
-    newer = {"engine", "native", "agent", "healthCheck", "lookupNodes", "podMonitor", "grafanaDashboard"}
+    newer = {
+        "enabled",
+        "engine",
+        "native",
+        "agent",
+        "healthCheck",
+        "lookupNodes",
+        "podMonitor",
+        "grafanaDashboard",
+    }
     assert defaults.keys() == newer
     assert defaults.items() <= effective_values().items()
 

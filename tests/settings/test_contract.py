@@ -143,6 +143,42 @@ def leaves(layer: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return found
 
 
+def published(**more: Any) -> dict[str, Any]:
+    """The values of the 0.2.3 chart as `helm show values` prints them, with what a later one has besides."""
+    values: dict[str, Any] = {}
+    for key, _, default in ROWS:
+        *groups, last = key.split(".")
+        place = values
+        for group in groups:
+            place = place.setdefault(group, {})
+        place[last] = json.loads(default)
+    return values | more
+
+
+PROBES = {
+    name: {"enabled": False, "exec": {"command": []}}
+    for name in ("startupProbe", "livenessProbe", "readinessProbe")
+}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(published(), id="0.2.3"),
+        pytest.param(published(enabled=True), id="with Helm's condition"),
+        pytest.param(published(**PROBES), id="0.6.0 to 0.9.0"),
+        pytest.param(
+            published(**PROBES, static=False, staticTolerations=[], automountServiceAccountToken=False),
+            id="0.9.0",
+        ),
+    ],
+)
+def test_whole_values_files_of_the_published_chart_are_valid_and_deserve_no_warning(
+    values: dict[str, Any],
+) -> None:
+    assert load([values]).warnings == ()
+
+
 def test_the_shapes_of_later_releases_are_accepted() -> None:
     layer = parse_yaml(
         """\

@@ -66,9 +66,14 @@ nodes:
     assert [problem.hint for problem in found[:4]] == [
         None,
         "add the prefix: `198.18.0.9/32`",
-        f"did you mean `{INSTANCE}.priority`?",
+        "did you mean `nodes.cp-1.priority`?",
         "did you mean `namespace`?",
     ]
+
+
+QUOTE = "put it in quotes; on a command line use `--set-string`"
+ITEMS = "write each item on a line of its own, with `-` in front"
+KEYS = "write `key: value` lines, without `-` in front"
 
 
 @pytest.mark.parametrize(
@@ -76,12 +81,12 @@ nodes:
     [
         ("{static: 1}", "static: expected true or false, found the number `1`", None),
         ("{static: 'yes'}", "static: expected true or false, found the text `yes`", None),
-        ("{tolerations: {}}", "tolerations: expected a list, found an object", None),
+        ("{tolerations: {}}", "tolerations: expected a list, found an object", ITEMS),
         ("{tolerations: [1]}", "tolerations[0]: expected an object, found the number `1`", None),
-        ("{affinity: []}", "affinity: expected an object, found a list", None),
+        ("{affinity: []}", "affinity: expected an object, found a list", KEYS),
         ("{image: x}", "image: expected an object, found the text `x`", None),
-        ("{image: {tag: 3.20}}", "image.tag: expected text, found the number `3.2`", "put it in quotes"),
-        ("{image: {tag: yes}}", "image.tag: expected text, found the bool `true`", "put it in quotes"),
+        ("{image: {tag: 3.20}}", "image.tag: expected text, found the number `3.2`", QUOTE),
+        ("{image: {tag: yes}}", "image.tag: expected text, found the bool `true`", QUOTE),
         ("{image: {tag: []}}", "image.tag: expected text, found a list", None),
         ("{image: {tag: ' '}}", "image.tag: expected an image tag, found the text ` `", None),
         (
@@ -97,7 +102,7 @@ nodes:
         (
             "{keepalived: {vrrpInstance: {priority: '100'}}}",
             f"{INSTANCE}.priority: expected a whole number, found the text `100`",
-            "remove the quotes",
+            "remove the quotes; on a command line use `--set`",
         ),
         (
             "{keepalived: {vrrpInstance: {priority: 1.5}}}",
@@ -131,9 +136,9 @@ nodes:
             None,
         ),
         (
-            "{livenessProbe: {exec: {command: []}}}",
-            "livenessProbe.exec.command: expected at least 1 item, found a list",
-            None,
+            "{livenessProbe: {exec: {command: [1]}}}",
+            "livenessProbe.exec.command[0]: expected text, found the number `1`",
+            QUOTE,
         ),
         (
             "{nodes: {CP_1: {}}}",
@@ -145,7 +150,7 @@ nodes:
             "podLabels.a b: expected a Kubernetes label key, found the text `a b`",
             None,
         ),
-        ("{podLabels: {a: 1}}", "podLabels.a: expected text, found the number `1`", "put it in quotes"),
+        ("{podLabels: {a: 1}}", "podLabels.a: expected text, found the number `1`", QUOTE),
         ("{podLabels: {a: null}}", "podLabels.a: expected text, found null", None),
         ("{nodes: {a: null}}", "nodes.a: expected an object, found null", None),
         ("{tolerations: [null]}", "tolerations[0]: expected an object, found null", None),

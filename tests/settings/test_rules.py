@@ -30,6 +30,7 @@ def instance(text: str, rest: str = "") -> str:
 
 
 V2 = "vrrpVersion: 2"
+DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 PEERS = "unicastPeers: [198.18.0.1, 198.18.0.2]"
 PASSWORD = "expected up to 8 ASCII letters, digits or `@%^&*()_+=:;,./?<>|~[]-`"
 UNWRITABLE = "expected text without control characters and line separators that YAML cannot carry"
@@ -412,7 +413,7 @@ CASES = {
         "agent.endpoint",
         "the metrics are open to the whole network, found 0.0.0.0",
         "{engine: native, agent: {endpoint: {address: 0.0.0.0}}}",
-        "{agent: {endpoint: {address: 0.0.0.0}}}",
+        "{engine: native}",
     ),
     "metrics for everybody over IPv6": Case(
         "warning",
@@ -462,6 +463,114 @@ CASES = {
         "the dashboard shows the agent's metrics, and there are none without the agent, found true",
         "{grafanaDashboard: {enabled: true}}",
         "{grafanaDashboard: {enabled: true}, engine: native}",
+    ),
+    "startupProbe without a command": Case(
+        "error",
+        "startupProbe.exec.command",
+        "a probe that is enabled needs a command, found an empty list",
+        "{startupProbe: {enabled: true, exec: {command: []}}}",
+        "{startupProbe: {enabled: false, exec: {command: []}}}",
+    ),
+    "livenessProbe without a command": Case(
+        "error",
+        "livenessProbe.exec.command",
+        "a probe that is enabled needs a command, found an empty list",
+        "{livenessProbe: {enabled: true, exec: {command: []}}}",
+        "{livenessProbe: {enabled: false, exec: {command: []}}}",
+    ),
+    "readinessProbe without a command": Case(
+        "error",
+        "readinessProbe.exec.command",
+        "a probe that is enabled needs a command, found an empty list",
+        "{readinessProbe: {enabled: true, exec: {command: []}}}",
+        "{readinessProbe: {enabled: false, exec: {command: []}}}",
+    ),
+    "a tag inside the repository": Case(
+        "error",
+        "image.repository",
+        "a repository has no tag in it, found registry.example:5000/keepalived:2.3.4",
+        "{image: {repository: 'registry.example:5000/keepalived:2.3.4'}}",
+        "{image: {repository: 'registry.example:5000/keepalived', tag: 2.3.4}}",
+    ),
+    "a tag inside the agent's repository": Case(
+        "error",
+        "agent.image.repository",
+        "a repository has no tag in it, found vipalived:1",
+        "{engine: native, agent: {image: {repository: 'vipalived:1'}}}",
+        "{engine: native, agent: {image: {repository: vipalived, tag: '1'}}}",
+    ),
+    "two digests": Case(
+        "error",
+        "image.tag",
+        f"there is a digest in it, and one beside it, found {DIGEST}",
+        f"{{image: {{tag: '3.22@{DIGEST}', digest: '{DIGEST}'}}}}",
+        f"{{image: {{tag: '3.22@{DIGEST}'}}}}",
+    ),
+    "two digests of the agent": Case(
+        "error",
+        "agent.image.tag",
+        f"there is a digest in it, and one beside it, found {DIGEST}",
+        f"{{engine: native, agent: {{image: {{tag: '1@{DIGEST}', digest: '{DIGEST}'}}}}}}",
+        f"{{engine: native, agent: {{image: {{tag: '1', digest: '{DIGEST}'}}}}}}",
+    ),
+    "an image of one's own without a tag": Case(
+        "warning",
+        "image.repository",
+        "an image of your own gets Alpine's version as its tag, found registry.example/keepalived",
+        "{image: {repository: registry.example/keepalived}}",
+        f"{{image: {{repository: registry.example/keepalived, digest: '{DIGEST}'}}}}",
+    ),
+    "a selector beside the default one": Case(
+        "warning",
+        "nodeSelector",
+        "Helm merges objects: the default selector is asked for beside yours, and a node must have all the labels, "
+        "found node-role.kubernetes.io/control-plane, a",
+        "{nodeSelector: {a: b}}",
+        "{nodeSelector: {a: b, node-role.kubernetes.io/control-plane: null}}",
+    ),
+    "a departure of the engine that does not run": Case(
+        "warning",
+        "native",
+        "only `engine: native` reads these values, found lastResort",
+        "{native: {lastResort: false}}",
+        "{native: {lastResort: false}, engine: native}",
+    ),
+    "the agent's values without an agent": Case(
+        "warning",
+        "agent",
+        "only `engine: native` reads these values, found logFormat",
+        "{agent: {logFormat: json}}",
+        "{agent: {logFormat: json}, engine: native}",
+    ),
+    "an image that does not run": Case(
+        "warning",
+        "image",
+        "`engine: native` runs from `agent.image`, and this does nothing, found tag",
+        "{engine: native, image: {tag: '3.22'}}",
+        "{engine: keepalived, image: {tag: '3.22'}}",
+    ),
+    "a security context of nothing": Case(
+        "warning",
+        "securityContext",
+        "`engine: native` has `agent.securityContext`, and this does nothing, found another one than the default",
+        "{engine: native, securityContext: {privileged: true}}",
+        "{engine: keepalived, securityContext: {privileged: true}}",
+    ),
+    "too many VIPs": Case(
+        "error",
+        f"{INSTANCE}.virtualIpAddresses",
+        "an advertisement holds 255 addresses of a family, and an IPv6 one begins with a link-local address, "
+        "found 256 of IPv4",
+        instance(f"virtualIpAddresses: {[f'198.18.1.{n}/32' for n in range(255)]}"),
+        instance(f"virtualIpAddresses: {[f'198.18.1.{n}/32' for n in range(254)]}"),
+    ),
+    "too many VIPs of IPv6": Case(
+        "error",
+        f"{INSTANCE}.virtualIpAddresses",
+        "an advertisement holds 255 addresses of a family, and an IPv6 one begins with a link-local address, "
+        "found 256 of IPv6",
+        instance(f"virtualIpAddresses: {[f'2001:db8::{n:x}/128' for n in range(1, 256)]}"),
+        instance(f"virtualIpAddresses: {['fe80::1/64', *(f'2001:db8::{n:x}/128' for n in range(1, 255))]}"),
     ),
     "a rank as a priority": Case(
         "warning",

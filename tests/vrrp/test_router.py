@@ -19,6 +19,7 @@ from vipalived.vrrp.model import (
     Advert,
     Announce,
     Backup,
+    Bar,
     Changed,
     Claiming,
     Config,
@@ -266,6 +267,18 @@ class TestHitlessResignation:
     def test_rejoin_after_the_release(self):
         state, _ = step(CONFIG, replace(STARTED, released=True), Rejoin(), 3.0)
         assert state == backup(6.609375)
+
+    def test_an_address_of_the_nodes_own_is_given_away_once_and_taken_no_more(self):
+        state, actions = step(CONFIG, master(), Bar(True), 0.5)
+        assert actions == (SendAdvert(0), changed(Master, Resigning, Reason.OWN_ADDRESS))
+        # Nobody came, and the lease is let go all the same.
+        state, actions = step(CONFIG, state, Timer(), 4.5)
+        assert actions == (REMOVE, changed(Resigning, Initialize, Reason.NO_SUCCESSOR))
+        for event in (Timer(), advert(50), Health(Standing.HEALTHY)):
+            assert step(CONFIG, state, event, 5.0)[1] == ()
+        state, actions = step(CONFIG, state, Bar(False), 6.0)
+        assert actions == (changed(Initialize, Backup, Reason.OWN_ADDRESS_GONE),)
+        assert step(CONFIG, STARTED, Bar(True), 0.0)[0].role == Initialize()
 
     def test_a_better_master_is_given_the_addresses_without_a_gap_and_is_told_of_this_holder(self):
         state, actions = step(CONFIG, master(), advert(150, LOWER), 0.5)

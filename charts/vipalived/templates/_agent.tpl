@@ -22,7 +22,7 @@ What the agent reads of the values, as a values file.
 {{- define "vipalived.agentContainer" -}}
 {{- $agent := (include "vipalived.newer" . | fromJson).agent -}}
 name: vipalived
-image: {{ printf "%s:%s" $agent.image.repository (default .Chart.Version $agent.image.tag) | quote }}
+image: {{ include "vipalived.image" (dict "image" $agent.image "version" .Chart.Version) | quote }}
 imagePullPolicy: {{ $agent.image.pullPolicy }}
 command:
   - vipalived

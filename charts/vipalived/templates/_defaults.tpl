@@ -2,6 +2,7 @@
 
 {{- define "vipalived.defaults" -}}
 {
+  "enabled": true,
   "engine": "keepalived",
   "native": {
     "hitlessResignation": true,
@@ -17,7 +18,8 @@
     "image": {
       "repository": "ghcr.io/lexfrei/vipalived",
       "pullPolicy": "IfNotPresent",
-      "tag": ""
+      "tag": "",
+      "digest": ""
     },
     "endpoint": {
       "address": "127.0.0.1",

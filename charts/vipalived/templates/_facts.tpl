@@ -102,6 +102,20 @@ What the rules between values look at, as JSON; see vipalived.settings.rules.
   {{- $families = append $families (include "vipalived.family" .) -}}
   {{- if include "vipalived.isNetworkOrBroadcast" . -}}{{- $networkOrBroadcast = true -}}{{- end -}}
 {{- end -}}
+{{- $six := list -}}
+{{- range $index, $family := $families -}}
+  {{- if eq $family "6" -}}{{- $six = append $six (index $addresses $index) -}}{{- end -}}
+{{- end -}}
+{{- $sizes := dict "four" (sub (len $families) (len $six)) "six" (len $six) -}}
+{{- with $six -}}
+  {{- /* See vipalived.addresses. */ -}}
+  {{- if not (regexMatch "^fe[89ab][0-9a-f]:" (first .)) -}}{{- $_ := set $sizes "six" (add1 (len .)) -}}{{- end -}}
+{{- end -}}
+{{- $commandless := list -}}
+{{- range list "startupProbe" "livenessProbe" "readinessProbe" -}}
+  {{- $probe := default (dict) (get $.Values .) -}}
+  {{- if and $probe.enabled (not (default (dict) $probe.exec).command) -}}{{- $commandless = append $commandless . -}}{{- end -}}
+{{- end -}}
 {{- $peers := list -}}
 {{- $peerFamilies := list -}}
 {{- range $instance.unicastPeers -}}
@@ -164,6 +178,8 @@ What the rules between values look at, as JSON; see vipalived.settings.rules.
 {{- $host := regexReplaceAll "^https://(?:\\[([^]]*)\\]|([^:/]*)).*$" $url "${1}${2}" -}}
 {{- dict
   "addresses" $addresses
+  "sizes" $sizes
+  "commandless" $commandless
   "groupsDropped" $groupsDropped
   "cpuLimited" (regexMatch `^(?:0*[1-9][0-9]{0,2}m|0?\.[0-9]*[1-9][0-9]*)$` $cpu)
   "asksVip" (has (include "vipalived.canonical" $host) $addresses)

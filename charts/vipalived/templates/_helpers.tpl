@@ -26,6 +26,15 @@ app.kubernetes.io/component: control-plane
 {{- end -}}
 
 {{/*
+An image by what is known of it. Takes (dict "image" IMAGE "version" WHAT IT HAS FOR A TAG WHERE NOTHING ELSE IS SAID).
+*/}}
+{{- define "vipalived.image" -}}
+{{- .image.repository -}}
+{{- if or .image.tag (not .image.digest) }}:{{ default .version .image.tag }}{{ end -}}
+{{- with .image.digest }}@{{ . }}{{ end -}}
+{{- end -}}
+
+{{/*
 Stops where nothing could work. Included by every manifest.
 */}}
 {{- define "vipalived.validate" -}}

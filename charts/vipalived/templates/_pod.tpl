@@ -64,7 +64,7 @@ than four advertisement intervals. Empty for Kubernetes' own 30 seconds.
 
 {{- define "vipalived.keepalivedContainer" -}}
 name: keepalived
-image: {{ printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) | quote }}
+image: {{ include "vipalived.image" (dict "image" .Values.image "version" .Chart.AppVersion) | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 command:
   - /bin/sh

@@ -9,6 +9,8 @@
 {{- $podLabels := default (dict) $values.podLabels -}}
 {{- $podAnnotations := default (dict) $values.podAnnotations -}}
 {{- $newer := include "vipalived.newer" . | fromJson -}}
+{{- $defaults := include "vipalived.defaults" . | fromJson -}}
+{{- $selector := default (dict) $values.nodeSelector -}}
 {{- $agent := $newer.agent -}}
 {{- $health := $newer.healthCheck -}}
 {{- $runsAgent := include "vipalived.runsAgent" . -}}
@@ -37,6 +39,9 @@
 {{- end -}}
 {{- if $facts.networkOrBroadcast -}}
 {{- print "- keepalived.vrrpInstance.virtualIpAddress: this is the network's or the broadcast address of its subnet\n  hint: use an address of a host, or the prefix `/32`\n" -}}
+{{- end -}}
+{{- if or (gt (int $facts.sizes.four) 255) (gt (int $facts.sizes.six) 255) -}}
+{{- print "- keepalived.vrrpInstance.virtualIpAddresses: an advertisement holds 255 addresses of a family, and an IPv6 one begins with a link-local address\n  hint: split them over several releases, each with a `virtualRouterId` of its own\n" -}}
 {{- end -}}
 {{- if ne (len $facts.addresses) (len (uniq $facts.addresses)) -}}
 {{- print "- keepalived.vrrpInstance.virtualIpAddresses: an address is listed twice\n  hint: list each address once; `virtualIpAddress` counts too\n" -}}
@@ -68,17 +73,38 @@
 {{- if ne (len $facts.nodeSources) (len (uniq $facts.nodeSources)) -}}
 {{- print "- nodes: two nodes have the same `unicastSourceAddress`\n  hint: give each node its own address\n" -}}
 {{- end -}}
-{{- if or (hasKey $podLabels "app.kubernetes.io/name") (hasKey $podLabels "app.kubernetes.io/instance") -}}
-{{- print "- podLabels: the labels that the DaemonSet selects its pods by cannot be set here\n  hint: remove `app.kubernetes.io/name` and `app.kubernetes.io/instance`\n" -}}
-{{- end -}}
-{{- if hasKey $podAnnotations "checksum/configmap" -}}
-{{- print "- podAnnotations: this annotation is the one that rolls the pods when the configuration changes\n  hint: remove `checksum/configmap`\n" -}}
-{{- end -}}
 {{- if regexMatch `[\x{7f}-\x{9f}\x{feff}\x{fffe}\x{ffff}]|[^\\](?:\\\\)*\\u202[89]` (omit $values "global" | toJson) -}}
 {{- print "- expected text without control characters and line separators that YAML cannot carry\n  hint: Helm would leave out or misread what stands beside it\n" -}}
 {{- end -}}
 {{- if regexMatch `[{,]"\\u003c\\u003c":` ($values | toJson) -}}
 {{- print "- a key `<<` is a merge to YAML and cannot be rendered as a key\n  hint: remove it; an anchor is merged by `<<: *ANCHOR`, without quotes and above the other keys\n" -}}
+{{- end -}}
+{{- if has "startupProbe" $facts.commandless -}}
+{{- print "- startupProbe.exec.command: a probe that is enabled needs a command\n  hint: set one, or `startupProbe.enabled: false`\n" -}}
+{{- end -}}
+{{- if has "livenessProbe" $facts.commandless -}}
+{{- print "- livenessProbe.exec.command: a probe that is enabled needs a command\n  hint: set one, or `livenessProbe.enabled: false`\n" -}}
+{{- end -}}
+{{- if has "readinessProbe" $facts.commandless -}}
+{{- print "- readinessProbe.exec.command: a probe that is enabled needs a command\n  hint: set one, or `readinessProbe.enabled: false`\n" -}}
+{{- end -}}
+{{- if regexMatch `:[^/]*$` $values.image.repository -}}
+{{- print "- image.repository: a repository has no tag in it\n  hint: put what follows the last `:` into `image.tag`\n" -}}
+{{- end -}}
+{{- if regexMatch `:[^/]*$` $agent.image.repository -}}
+{{- print "- agent.image.repository: a repository has no tag in it\n  hint: put what follows the last `:` into `agent.image.tag`\n" -}}
+{{- end -}}
+{{- if and $values.image.digest (contains "@" (default "" $values.image.tag)) -}}
+{{- print "- image.tag: there is a digest in it, and one beside it\n  hint: remove one: `image.digest` is for those without a tag\n" -}}
+{{- end -}}
+{{- if and $agent.image.digest (contains "@" (default "" $agent.image.tag)) -}}
+{{- print "- agent.image.tag: there is a digest in it, and one beside it\n  hint: remove one: `agent.image.digest` is for those without a tag\n" -}}
+{{- end -}}
+{{- if or (hasKey $podLabels "app.kubernetes.io/name") (hasKey $podLabels "app.kubernetes.io/instance") -}}
+{{- print "- podLabels: the labels that the DaemonSet selects its pods by cannot be set here\n  hint: remove `app.kubernetes.io/name` and `app.kubernetes.io/instance`\n" -}}
+{{- end -}}
+{{- if hasKey $podAnnotations "checksum/configmap" -}}
+{{- print "- podAnnotations: this annotation is the one that rolls the pods when the configuration changes\n  hint: remove `checksum/configmap`\n" -}}
 {{- end -}}
 {{- if $facts.asksVip -}}
 {{- print "- healthCheck.url: a VIP is asked, which is another node's as often as not\n  hint: ask the node itself: `https://127.0.0.1:6443/readyz`\n" -}}
@@ -115,6 +141,8 @@
 {{- $podLabels := default (dict) $values.podLabels -}}
 {{- $podAnnotations := default (dict) $values.podAnnotations -}}
 {{- $newer := include "vipalived.newer" . | fromJson -}}
+{{- $defaults := include "vipalived.defaults" . | fromJson -}}
+{{- $selector := default (dict) $values.nodeSelector -}}
 {{- $agent := $newer.agent -}}
 {{- $health := $newer.healthCheck -}}
 {{- $runsAgent := include "vipalived.runsAgent" . -}}
@@ -147,11 +175,17 @@
 {{- if not (and $values.keepalived.garp.masterRepeat $values.keepalived.garp.masterRefreshRepeat) -}}
 {{- print "- keepalived.garp: keepalived sends at least one gratuitous ARP, so a repeat of 0 is rendered as 1\n  hint: use 1 or more\n" -}}
 {{- end -}}
-{{- if and $values.static $values.imagePullSecrets -}}
-{{- print "- imagePullSecrets: kubelet refuses a static pod that names a secret, so none is rendered\n  hint: put the image onto the nodes, or give their container runtime the credentials\n" -}}
-{{- end -}}
 {{- if and $facts.cpuLimited (lt $interval 0.1) -}}
 {{- print "- resources: a CPU limit and `advertInt` below 0.1 s do not go together\n  hint: remove `limits.cpu`, or use an interval of 0.1 s or more: a container that has used its share up stands still for the rest of 100 ms, in which three advertisements may be due\n" -}}
+{{- end -}}
+{{- if and (not $runsAgent) (ne $values.image.repository "alpine") (not (or $values.image.tag $values.image.digest)) -}}
+{{- print "- image.repository: an image of your own gets Alpine's version as its tag\n  hint: set `image.tag` or `image.digest`\n" -}}
+{{- end -}}
+{{- if and (eq (default "" (get $selector "node-role.kubernetes.io/control-plane")) "true") (gt (len $selector) 1) (not $values.static) -}}
+{{- print "- nodeSelector: Helm merges objects: the default selector is asked for beside yours, and a node must have all the labels\n  hint: take it away by `node-role.kubernetes.io/control-plane: null`, unless you want both\n" -}}
+{{- end -}}
+{{- if and $values.static $values.imagePullSecrets -}}
+{{- print "- imagePullSecrets: kubelet refuses a static pod that names a secret, so none is rendered\n  hint: put the image onto the nodes, or give their container runtime the credentials\n" -}}
 {{- end -}}
 {{- if and (not $runsAgent) (or $health.caFile $health.certificateFile $health.keyFile $health.tokenFile) -}}
 {{- print "- healthCheck: only the agent reads these files\n  hint: use `engine: native`, or remove them\n" -}}
@@ -167,6 +201,18 @@
 {{- end -}}
 {{- if and $newer.grafanaDashboard.enabled (not $runsAgent) -}}
 {{- print "- grafanaDashboard.enabled: the dashboard shows the agent's metrics, and there are none without the agent\n  hint: use `engine: native`, or remove it\n" -}}
+{{- end -}}
+{{- if and (not $runsAgent) (ne ($newer.native | toJson) ($defaults.native | toJson)) -}}
+{{- print "- native: only `engine: native` reads these values\n  hint: use `engine: native`, or remove them\n" -}}
+{{- end -}}
+{{- if and (not $runsAgent) (ne ($newer.agent | toJson) ($defaults.agent | toJson)) -}}
+{{- print "- agent: only `engine: native` reads these values\n  hint: use `engine: native`, or remove them\n" -}}
+{{- end -}}
+{{- if and $runsAgent (or (ne $values.image.repository "alpine") $values.image.tag $values.image.digest) -}}
+{{- print "- image: `engine: native` runs from `agent.image`, and this does nothing\n  hint: set `agent.image`, and remove this\n" -}}
+{{- end -}}
+{{- if and $runsAgent (ne ($values.securityContext | toJson) `{"capabilities":{"add":["NET_ADMIN","NET_RAW","NET_BROADCAST"]}}`) -}}
+{{- print "- securityContext: `engine: native` has `agent.securityContext`, and this does nothing\n  hint: set `agent.securityContext`, and remove this\n" -}}
 {{- end -}}
 {{- if and $runsAgent (or (has "1" $facts.priorities) (has "2" $facts.priorities) (has "3" $facts.priorities)) -}}
 {{- print "- keepalived.vrrpInstance.priority: with the agent the priorities 1 to 3 say how unhealthy a node is\n  hint: use 4 or more; `100` is the default\n" -}}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vipalived.cli.options import load_settings, run_directory_option, values_options
+from vipalived.cli.options import Assignment, load_settings, run_directory_option, values_options
 from vipalived.errors import InvalidSettings, Problem
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ Signals:
 @run_directory_option
 def agent(
     values: tuple[Path, ...],
-    assignments: tuple[str, ...],
+    assignments: tuple[Assignment, ...],
     values_text: str | None,
     node: str | None,
     log_format: str | None,
@@ -70,7 +70,7 @@ def agent(
 
     name = node or platform.node()
     if log_format is not None:
-        assignments += (f"agent.logFormat={log_format}",)
+        assignments += (Assignment(f"agent.logFormat={log_format}"),)
 
     def read() -> Plan:
         from vipalived.agent.plan import plan

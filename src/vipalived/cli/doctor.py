@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from vipalived.cli.options import kubeconfig_option, read_layers, values_options
+from vipalived.cli.options import Assignment, kubeconfig_option, read_layers, values_options
 from vipalived.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ _WIDEST: Final = 110
 )
 def doctor(
     values: tuple[Path, ...],
-    assignments: tuple[str, ...],
+    assignments: tuple[Assignment, ...],
     values_text: str | None,
     node: str | None,
     root: Path,

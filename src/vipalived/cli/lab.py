@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vipalived.cli.main import INTERRUPTED
-from vipalived.cli.options import read_layers, values_options
+from vipalived.cli.options import Assignment, read_layers, values_options
 from vipalived.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def lab() -> None:
 )
 def run(
     values: tuple[Path, ...],
-    assignments: tuple[str, ...],
+    assignments: tuple[Assignment, ...],
     engines: tuple[str, ...],
     scenarios: tuple[str, ...],
     repeat: int,

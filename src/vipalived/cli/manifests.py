@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vipalived.cli.options import load_settings, namespaced, release_options, values_options, warn
+from vipalived.cli.options import Assignment, load_settings, namespaced, release_options, values_options, warn
 from vipalived.errors import Problem
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ Examples:
 @values_options
 @release_options
 def template(
-    values: tuple[Path, ...], assignments: tuple[str, ...], release_name: str, namespace: str | None
+    values: tuple[Path, ...], assignments: tuple[Assignment, ...], release_name: str, namespace: str | None
 ) -> None:
     """Print the objects that Helm would install.
 
@@ -60,7 +60,7 @@ Examples:
 @click.option("--remove", is_flag=True, help="Take it out of the folder again.")
 def static_pod(
     values: tuple[Path, ...],
-    assignments: tuple[str, ...],
+    assignments: tuple[Assignment, ...],
     release_name: str,
     namespace: str | None,
     node: str | None,
@@ -78,7 +78,7 @@ def static_pod(
     on_stdout = str(folder) == "-"
     if remove and on_stdout:
         raise click.UsageError("`--remove` needs the folder: `--out DIR`")
-    settings = _settings(values, [*assignments, "static=true"], namespace)
+    settings = _settings(values, [*assignments, Assignment("static=true")], namespace)
     if remove:
         _take_away(folder / _file_name(settings, release_name))
         return
@@ -91,7 +91,7 @@ def static_pod(
         _put(folder / _file_name(settings, release_name), text)
 
 
-def _settings(values: Sequence[Path], assignments: Sequence[str], namespace: str | None) -> Settings:
+def _settings(values: Sequence[Path], assignments: Sequence[Assignment], namespace: str | None) -> Settings:
     return load_settings(values, [*assignments, *namespaced(namespace)])
 
 

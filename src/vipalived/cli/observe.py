@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 import click
 
-from vipalived.cli.options import load_settings, parse_duration, values_options
+from vipalived.cli.options import Assignment, load_settings, parse_duration, values_options
 from vipalived.errors import ExitCode, InvalidSettings, Problem
 from vipalived.net import clock
 
@@ -81,7 +81,7 @@ _STDOUT = Path("-")
 def observe(
     interface: str | None,
     values: tuple[Path, ...],
-    assignments: tuple[str, ...],
+    assignments: tuple[Assignment, ...],
     node: str | None,
     once: bool,
     seconds: float | None,
@@ -106,7 +106,7 @@ def observe(
     return ExitCode.FAILED if last.findings else ExitCode.OK
 
 
-def _interface(values: tuple[Path, ...], assignments: tuple[str, ...], node: str) -> str:
+def _interface(values: tuple[Path, ...], assignments: tuple[Assignment, ...], node: str) -> str:
     from vipalived.interfaces import AUTO, Undecided
     from vipalived.net.choice import automatic, default_interface
 

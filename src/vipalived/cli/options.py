@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from functools import reduce
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,34 +15,55 @@ from vipalived.errors import InvalidSettings, Problem
 
 if TYPE_CHECKING:
     from vipalived.settings import Settings
+    from vipalived.settings.values import Option
 
 Command = Callable[..., Any]
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What one of the `--set` options says."""
+
+    text: str
+    option: Option = "--set"
+
+
+_OPTIONS: Final[Mapping[Option, tuple[str, str]]] = {
+    # In the order in which Helm lays them over the files.
+    "--set-json": ("KEY=JSON", "Set a value, as JSON; or several, as one JSON object."),
+    "--set": ("KEY=VALUE", "Set a value, in Helm's syntax (repeatable; wins over files)."),
+    "--set-string": ("KEY=TEXT", "Set a value, always as text."),
+    "--set-file": ("KEY=FILE", "Set a value to the text of a file."),
+}
+
+
 def values_options(command: Command) -> Command:
-    """Adds `-f/--values` and `--set`, handed over as `values` and `assignments`."""
-    for option in (
-        click.option(
-            "--set",
-            "assignments",
-            multiple=True,
-            metavar="KEY=VALUE",
-            help="Set a value, in Helm's syntax (repeatable; wins over files).",
-        ),
-        click.option(
-            "-f",
-            "--values",
-            "values",
-            multiple=True,
-            metavar="FILE",
-            type=click.Path(path_type=Path, allow_dash=True),
-            help="Read a values file, `-` for stdin (repeatable; later files win).",
-        ),
-    ):
-        command = option(command)
-    return command
+    """Adds `-f/--values` and the `--set` options, handed over as `values` and `assignments` (of Assignment)."""
+
+    @wraps(command)
+    def wrapped(**options: Any) -> Any:
+        given = [(option, options.pop(_parameter(option))) for option in _OPTIONS]
+        assignments = tuple(Assignment(text, option) for option, texts in given for text in texts)
+        return command(**options, assignments=assignments)
+
+    made: Command = wrapped
+    for option, (metavar, says) in reversed(list(_OPTIONS.items())):
+        made = click.option(option, _parameter(option), multiple=True, metavar=metavar, help=says)(made)
+    return click.option(
+        "-f",
+        "--values",
+        "values",
+        multiple=True,
+        metavar="FILE",
+        type=click.Path(path_type=Path, allow_dash=True),
+        help="Read a values file, `-` for stdin (repeatable; later files win).",
+    )(made)
+
+
+def _parameter(option: str) -> str:
+    return option.strip("-").replace("-", "_")
 
 
 def release_options(command: Command) -> Command:
@@ -61,9 +83,9 @@ def release_options(command: Command) -> Command:
     return command
 
 
-def namespaced(namespace: str | None) -> list[str]:
+def namespaced(namespace: str | None) -> list[Assignment]:
     """What `--namespace` says, as `--set` does."""
-    return [] if namespace is None else [f"namespace={namespace}"]
+    return [] if namespace is None else [Assignment(f"namespace={namespace}")]
 
 
 def run_directory_option(command: Command) -> Command:
@@ -103,7 +125,7 @@ def parse_duration(ctx: click.Context, param: click.Parameter, value: str | None
 
 
 def read_layers(
-    values: Sequence[Path], assignments: Sequence[str], text: str | None = None
+    values: Sequence[Path], assignments: Sequence[Assignment], text: str | None = None
 ) -> list[dict[str, Any]]:
     """The operator's values as one layer for `vipalived.settings.load`, laid in Helm's order; `text` is lowest."""
     from vipalived.settings.values import assign, overlay, parse_yaml
@@ -113,7 +135,9 @@ def read_layers(
     laid: dict[str, Any] = {}
     for file in files:
         laid = overlay(laid, file)
-    return [reduce(assign, assignments, laid)]
+    for one in assignments:
+        laid = assign(laid, one.text, one.option, lambda path: _read(Path(path)))
+    return [laid]
 
 
 def _read(path: Path) -> str:
@@ -127,7 +151,9 @@ def _read(path: Path) -> str:
         raise InvalidSettings((Problem("", f"`{path}` is not UTF-8 text"),)) from error
 
 
-def load_settings(values: Sequence[Path], assignments: Sequence[str], text: str | None = None) -> Settings:
+def load_settings(
+    values: Sequence[Path], assignments: Sequence[Assignment], text: str | None = None
+) -> Settings:
     """The settings that the options make, with their warnings shown; raises InvalidSettings."""
     from vipalived.settings import load
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from vipalived.cli.options import (
+    Assignment,
     kubeconfig_option,
     load_settings,
     namespaced,
@@ -30,7 +31,7 @@ Examples:
 @kubeconfig_option
 def check(
     values: tuple[Path, ...],
-    assignments: tuple[str, ...],
+    assignments: tuple[Assignment, ...],
     release_name: str,
     namespace: str | None,
     kubeconfig: Path | None,
@@ -53,7 +54,7 @@ def check(
 
 @click.command(epilog="\b\nExamples:\n  vipalived values > values.yaml\n  vipalived values -f values.yaml")
 @values_options
-def values(values: tuple[Path, ...], assignments: tuple[str, ...]) -> None:
+def values(values: tuple[Path, ...], assignments: tuple[Assignment, ...]) -> None:
     """Print all values.
 
     The documented defaults, or with -f or --set the values in effect.
@@ -87,7 +88,7 @@ Examples:
 @values_options
 @release_options
 def config(
-    values: tuple[Path, ...], assignments: tuple[str, ...], release_name: str, namespace: str | None
+    values: tuple[Path, ...], assignments: tuple[Assignment, ...], release_name: str, namespace: str | None
 ) -> None:
     """Print keepalived.conf.
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from vipalived.release import CHART_VERSION
-from vipalived.render.container import Manifest, environment, given, probes
+from vipalived.render.container import Manifest, environment, given, image_name, probes
 from vipalived.render.text import values_text
 from vipalived.settings import Settings
 from vipalived.settings.model import Exec
@@ -61,7 +61,7 @@ def container(settings: Settings, *, inline: bool) -> Manifest:
     text = values(settings).replace("$", "$$") if inline else None
     return {
         "name": "vipalived",
-        "image": f"{image.repository}:{image.tag or CHART_VERSION}",
+        "image": image_name(image, CHART_VERSION),
         "imagePullPolicy": image.pull_policy,
         "command": ["vipalived", "agent", *mounted],
         "env": environment("VIPALIVED_VALUES", text),

@@ -7,8 +7,15 @@ from typing import Any
 from pydantic import BaseModel
 
 from vipalived.settings import Settings
+from vipalived.settings.model import AgentImage, Image
 
 Manifest = dict[str, Any]
+
+
+def image_name(image: Image | AgentImage, version: str) -> str:
+    """An image by what is known of it; `version` is its tag where nothing else is said."""
+    tag = f":{image.tag or version}" if image.tag or not image.digest else ""
+    return f"{image.repository}{tag}" + (f"@{image.digest}" if image.digest else "")
 
 
 def given(**fields: Any) -> Manifest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vipalived.release import APP_VERSION
 from vipalived.render import interface, keepalived
-from vipalived.render.container import Manifest, environment, given, probes
+from vipalived.render.container import Manifest, environment, given, image_name, probes
 from vipalived.settings import Settings
 
 CONFIG_DIRECTORY = "/etc/keepalived"
@@ -41,7 +41,7 @@ def container(settings: Settings, *, inline: bool) -> Manifest:
     configuration = keepalived.render(settings) if inline else None
     return {
         "name": "keepalived",
-        "image": f"{settings.image.repository}:{settings.image.tag or APP_VERSION}",
+        "image": image_name(settings.image, APP_VERSION),
         "imagePullPolicy": settings.image.pull_policy,
         "command": ["/bin/sh", "-c", script(settings, inline=inline)],
         "env": environment("KEEPALIVED_CONF", configuration),

@@ -18,7 +18,7 @@ from vipalived.render.pod import pod_spec
 from vipalived.settings import Settings
 from vipalived.settings.distributions import node_selector, tolerations
 from vipalived.settings.model import DNS_SUBDOMAIN
-from vipalived.settings.rules import CHECKSUM_ANNOTATION
+from vipalived.settings.pod_rules import CHECKSUM_ANNOTATION
 
 
 def manifests(settings: Settings, release_name: str) -> list[Manifest]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
+
+from vipalived.settings.model import Settings
 from vipalived.settings.rule import Facts, Rule, error, warning, when
 
 SECONDS = (0.05, 60.0)
@@ -24,6 +28,29 @@ def _unreachable(facts: Facts) -> bool:
     return not endpoint.port or endpoint.address == "::1" or endpoint.address.startswith("127.")
 
 
+def _json(value: object) -> str:
+    """As Go writes it."""
+    return json.dumps(value, separators=(",", ":"), sort_keys=True)
+
+
+def _idle(group: str, facts: Facts) -> list[str]:
+    """What is otherwise than by default, though the engine does not read it."""
+    given, usual = facts.values[group], _USUAL[group]
+    return [] if facts.runs_agent else [key for key, value in given.items() if value != usual[key]]
+
+
+def _idle_image(facts: Facts) -> list[str]:
+    given, usual = facts.values["image"], _USUAL["image"]
+    changed = [key for key in ("repository", "tag", "digest") if given[key] != usual[key]]
+    return changed if facts.runs_agent else []
+
+
+def _idle_context(facts: Facts) -> list[str]:
+    changed = facts.settings.security_context != _USUAL["securityContext"]
+    return when(facts.runs_agent and changed, "another one than the default")
+
+
+_USUAL = Settings().model_dump(by_alias=True)
 _GROUPS = {"SETGID", "CAP_SETGID", "ALL"}
 
 
@@ -157,6 +184,34 @@ AGENT_RULES: tuple[Rule, ...] = (
         lambda f: when(f.settings.grafana_dashboard.enabled and not f.runs_agent, "true"),
         "and $newer.grafanaDashboard.enabled (not $runsAgent)",
         reads="grafanaDashboard.enabled engine",
+    ),
+    *(
+        warning(
+            group,
+            "only `engine: native` reads these values",
+            "use `engine: native`, or remove them",
+            partial(_idle, group),
+            f"and (not $runsAgent) (ne ($newer.{group} | toJson) ($defaults.{group} | toJson))",
+            reads=f"{group} engine",
+        )
+        for group in ("native", "agent")
+    ),
+    warning(
+        "image",
+        "`engine: native` runs from `agent.image`, and this does nothing",
+        "set `agent.image`, and remove this",
+        _idle_image,
+        f'and $runsAgent (or (ne $values.image.repository "{_USUAL["image"]["repository"]}") $values.image.tag'
+        " $values.image.digest)",
+        reads="image engine",
+    ),
+    warning(
+        "securityContext",
+        "`engine: native` has `agent.securityContext`, and this does nothing",
+        "set `agent.securityContext`, and remove this",
+        _idle_context,
+        f"and $runsAgent (ne ($values.securityContext | toJson) `{_json(_USUAL['securityContext'])}`)",
+        reads="securityContext engine",
     ),
     warning(
         ".priority",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -14,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from vipalived.errors import InvalidSettings, Problem
-from vipalived.settings.addresses import ADDRESS_PATTERN, VIP_PATTERN
+from vipalived.settings import hints
 from vipalived.settings.model import NEWER, PATTERN_WORDS, Model, Settings, may_be_absent
 from vipalived.settings.rule import Facts, Rule
 from vipalived.settings.rules import RULES
@@ -143,11 +141,13 @@ def _problem(detail: ErrorDetails) -> Problem:
     if location[-1] in SECRETS and isinstance(detail["input"], str | int | float):
         found = f"{len(str(detail['input']))} characters"
     if detail["type"] == "extra_forbidden":
-        return Problem(path, "unknown key", _nearest(path))
+        return Problem(
+            path, "unknown key", hints.of_key(location, detail["input"], list(known_paths(Settings)))
+        )
     words = EXPECTED.get(detail["type"], "{error}").format_map({"error": detail["msg"], **context})
     if detail["type"] == "string_pattern_mismatch":
         words = PATTERN_WORDS[context["pattern"]]
-    return Problem(path, f"expected {words}, found {found}", _hint(detail))
+    return Problem(path, f"expected {words}, found {found}", hints.of_value(detail))
 
 
 EXPECTED = {
@@ -167,41 +167,6 @@ EXPECTED = {
     "string_type": "text",
     "too_short": "at least {min_length} item",
 }
-
-
-UNQUOTED = {
-    "bool_type": "true|false",
-    "int_type": "[0-9]+",
-    "literal_error": "[0-9]+",
-    "one_byte_or_auto": "[0-9]+",
-}
-
-
-def _hint(detail: ErrorDetails) -> str | None:
-    value, pattern = detail["input"], detail.get("ctx", {}).get("pattern")
-    if detail["type"] == "string_type" and isinstance(value, bool | int | float):
-        return "put it in quotes"
-    if (
-        isinstance(value, str)
-        and detail["type"] in UNQUOTED
-        and re.fullmatch(UNQUOTED[detail["type"]], value)
-    ):
-        return "remove the quotes"
-    if pattern == VIP_PATTERN and re.fullmatch(ADDRESS_PATTERN, value):
-        return f"add the prefix: `{value}/{128 if ':' in value else 32}`"
-    return None
-
-
-def _nearest(path: str) -> str | None:
-    """The known key nearest to an unknown one: one beside it if any is near, else one elsewhere."""
-    parent, _, key = path.rpartition(".")
-    known = list(known_paths(Settings))
-    beside = [name for name in known if name.rpartition(".")[0] == parent]
-    for candidates in (beside, known):
-        names = {name.rpartition(".")[2].lower(): name for name in reversed(candidates)}
-        if near := difflib.get_close_matches(key.lower(), names, n=1, cutoff=0.7):
-            return f"did you mean `{names[near[0]]}`?"
-    return None
 
 
 def known_paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

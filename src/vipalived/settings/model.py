@@ -54,8 +54,10 @@ _LABEL_KEY = rf"^(?:{DNS_SUBDOMAIN}/)?{_NAME}$"
 _LABEL_VALUE = rf"^(?:{_NAME})?$"
 _INTERFACE = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$"
 _WORD = r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,63}$"
-_REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,254}$"
-_TAG = r"^(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$"
+REPOSITORY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,254}$"
+_DIGEST = r"sha256:[0-9a-f]{64}"
+_DIGEST_OR_EMPTY = rf"^(?:{_DIGEST})?$"
+_TAG = rf"^(?:[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}(?:@{_DIGEST})?)?$"
 _SECONDS = r"^[0-9]{1,3}(?:\.[0-9]{1,2})?$"
 _PORT = r"(?:[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]|[1-9][0-9]{0,3})"
 _URL = rf"^https://{HOST_PATTERN}(?::{_PORT})?/[A-Za-z0-9/_.?=&%-]*$"
@@ -72,6 +74,7 @@ PATTERN_WORDS = {
     LISTEN_PATTERN: "an IPv4 or IPv6 address to listen on, such as `127.0.0.1`",
     VIP_PATTERN: "a unicast address with its prefix, such as `192.168.1.100/24` or `2001:db8::100/64`",
     _ADDRESS_OR_EMPTY: "an IPv4 or IPv6 unicast address",
+    _DIGEST_OR_EMPTY: "a digest: `sha256:` and 64 hexadecimal digits",
     _DURATION: "a duration such as `30s` or `1m`",
     _INTERFACE: "an interface name: up to 15 letters, digits or `_.-`",
     _LABEL: "a name of lower-case letters, digits and `-`",
@@ -80,7 +83,7 @@ PATTERN_WORDS = {
     _LABEL_VALUE: "a Kubernetes label value: up to 63 letters, digits or `-_.`",
     _PATH_OR_EMPTY: "an absolute path",
     _URL: "a URL such as `https://127.0.0.1:6443/readyz`",
-    _REPOSITORY: "an image repository such as `registry.example/keepalived`",
+    REPOSITORY_PATTERN: "an image repository such as `registry.example/keepalived`",
     _SUBDOMAIN: "a node name: lower-case letters, digits, `-` and `.`",
     _SUBDOMAIN_OR_EMPTY: "a name of lower-case letters, digits, `-` and `.`",
     _TAG: "an image tag",
@@ -134,7 +137,16 @@ KubernetesObject = dict[str, Any]
 """Handed on to Kubernetes as it is, which validates it."""
 
 
-NEWER = ("engine", "native", "agent", "healthCheck", "lookupNodes", "podMonitor", "grafanaDashboard")
+NEWER = (
+    "enabled",
+    "engine",
+    "native",
+    "agent",
+    "healthCheck",
+    "lookupNodes",
+    "podMonitor",
+    "grafanaDashboard",
+)
 """Groups and values without which the charts up to 0.2.3 came, and whose defaults mean what those charts did.
 
 What is missing in them has its default, which the chart itself lays below (`vipalived.newer`): Helm's
@@ -168,12 +180,14 @@ def may_be_absent(field: FieldInfo) -> bool:
 class Image(Model):
     """The container image."""
 
-    repository: str = Field("alpine", pattern=_REPOSITORY)
+    repository: str = Field("alpine", pattern=REPOSITORY_PATTERN)
     """Container image repository"""
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     """Image pull policy"""
     tag: str = Field("", pattern=_TAG)
     """Container image tag (defaults to chart appVersion if not set)"""
+    digest: str = Field("", pattern=_DIGEST_OR_EMPTY)
+    """Container image digest (`sha256:...`); without a tag of your own it stands alone"""
 
 
 class Garp(Model):
@@ -263,12 +277,14 @@ class Native(Model):
 class AgentImage(Model):
     """The container image of the agent, with both engines in it."""
 
-    repository: str = Field("ghcr.io/lexfrei/vipalived", pattern=_REPOSITORY)
+    repository: str = Field("ghcr.io/lexfrei/vipalived", pattern=REPOSITORY_PATTERN)
     """Container image repository of the agent"""
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     """Image pull policy of the agent"""
     tag: str = Field("", pattern=_TAG)
     """Container image tag of the agent (defaults to the chart's version if not set)"""
+    digest: str = Field("", pattern=_DIGEST_OR_EMPTY)
+    """Container image digest of the agent (`sha256:...`); without a tag of your own it stands alone"""
 
 
 class Endpoint(Model):
@@ -350,7 +366,7 @@ class UpdateStrategy(Model):
 class Exec(Model):
     """A command run in the container."""
 
-    command: list[str] = Field(["pidof", "keepalived"], min_length=1)
+    command: list[str] = ["pidof", "keepalived"]
     """Command of the probe"""
 
 
@@ -421,6 +437,8 @@ class GrafanaDashboard(Model):
 class Settings(Model):
     """Everything a values file can say."""
 
+    enabled: bool = True
+    """Does nothing by itself: for the `condition` under which another chart depends on this one"""
     name_override: NameOverride = ""
     """Override the name of the chart"""
     fullname_override: NameOverride = ""

@@ -40,6 +40,7 @@ class Facts:
         self.vips = settings.vips
         self.url_host = _host(settings.health_check.url)
         self.cpu_limit = _cpu_limit(settings.resources)
+        self.sizes = {router.family: len(router.written) for router in settings.virtual_routers()}
         self.families = [router.family for router in settings.virtual_routers()]
         self.peers = [parse_address(peer) for peer in instance.unicast_peers]
         overrides = settings.nodes.values()

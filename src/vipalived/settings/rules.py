@@ -9,12 +9,11 @@ from vipalived.interfaces import AUTO
 from vipalived.settings.addresses import is_network_or_broadcast
 from vipalived.settings.agent_rules import AGENT_RULES
 from vipalived.settings.model import Authentication
+from vipalived.settings.pod_rules import POD_RULES
 from vipalived.settings.rule import Rule, error, repeated, warning, when
 from vipalived.settings.values import dotted, printable
 
 PASSWORD_CHARACTERS = r"^[A-Za-z0-9@%^&*()_+=:;,./?<>|~\[\]-]{0,8}$"
-RESERVED_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/instance")
-CHECKSUM_ANNOTATION = "checksum/configmap"
 UNWRITABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 MERGE = "<<"
 SHORT = 0.1
@@ -118,6 +117,14 @@ RULES: tuple[Rule, ...] = (
         "use an address of a host, or the prefix `/32`",
         lambda f: [str(vip) for vip in f.vips if is_network_or_broadcast(vip)],
         "$facts.networkOrBroadcast",
+        reads=_VIPS,
+    ),
+    error(
+        ".virtualIpAddresses",
+        "an advertisement holds 255 addresses of a family, and an IPv6 one begins with a link-local address",
+        "split them over several releases, each with a `virtualRouterId` of its own",
+        lambda f: [f"{size} of IPv{family}" for family, size in f.sizes.items() if size > 255],
+        "or (gt (int $facts.sizes.four) 255) (gt (int $facts.sizes.six) 255)",
         reads=_VIPS,
     ),
     error(
@@ -271,28 +278,6 @@ RULES: tuple[Rule, ...] = (
         "not (and $values.keepalived.garp.masterRepeat $values.keepalived.garp.masterRefreshRepeat)",
     ),
     warning(
-        "imagePullSecrets",
-        "kubelet refuses a static pod that names a secret, so none is rendered",
-        "put the image onto the nodes, or give their container runtime the credentials",
-        lambda f: when(f.settings.static and f.settings.image_pull_secrets, "a list"),
-        "and $values.static $values.imagePullSecrets",
-        reads="static imagePullSecrets",
-    ),
-    error(
-        "podLabels",
-        "the labels that the DaemonSet selects its pods by cannot be set here",
-        f"remove {' and '.join(f'`{label}`' for label in RESERVED_LABELS)}",
-        lambda f: [label for label in RESERVED_LABELS if label in f.settings.pod_labels],
-        " ".join(["or", *(f'(hasKey $podLabels "{label}")' for label in RESERVED_LABELS)]),
-    ),
-    error(
-        "podAnnotations",
-        "this annotation is the one that rolls the pods when the configuration changes",
-        f"remove `{CHECKSUM_ANNOTATION}`",
-        lambda f: [key for key in f.settings.pod_annotations if key == CHECKSUM_ANNOTATION],
-        f'hasKey $podAnnotations "{CHECKSUM_ANNOTATION}"',
-    ),
-    warning(
         "resources",
         "a CPU limit and `advertInt` below 0.1 s do not go together",
         "remove `limits.cpu`, or use an interval of 0.1 s or more: a container that has used its share up stands still"
@@ -320,5 +305,6 @@ RULES: tuple[Rule, ...] = (
         # Go's JSON has `<` as an escape; inside a text the quotes would have backslashes.
         r'regexMatch `[{,]"\\u003c\\u003c":` ($values | toJson)',
     ),
+    *POD_RULES,
     *AGENT_RULES,
 )

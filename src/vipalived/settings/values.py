@@ -8,17 +8,19 @@ file's own, a number that 64 bits cannot hold, and an assignment without a key o
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
 from vipalived.errors import InvalidSettings, Problem
 
 Layer = dict[str, Any]
+Option = Literal["--set", "--set-string", "--set-json", "--set-file"]
 
 _TAG = "tag:yaml.org,2002:"
 _DIGITS = "[0-9][0-9_]*"
@@ -152,10 +154,10 @@ def printable(text: str, room: int = 80) -> str:
 
 
 class _Reader:
-    """Reads a `--set` argument from left to right; a backslash takes the next character as it is."""
+    """Reads an argument of `option` from left to right; a backslash takes the next character as it is."""
 
-    def __init__(self, text: str) -> None:
-        self.text, self.position = text, 0
+    def __init__(self, text: str, option: Option) -> None:
+        self.text, self.option, self.position = text, option, 0
 
     def until(self, stops: str) -> tuple[str, str]:
         """The text up to one of `stops`, unescaped, and that stop; an empty one at the end."""
@@ -173,22 +175,43 @@ class _Reader:
     def next_is(self, character: str) -> bool:
         return self.text.startswith(character, self.position)
 
+    def json(self) -> Any:
+        """A JSON value, with what blanks and comma follow it; nothing is null."""
+        self.position += len(self.text[self.position :]) - len(self.text[self.position :].lstrip())
+        value = None
+        if not self.next_is(",") and self.position < len(self.text):
+            try:
+                value, self.position = json.JSONDecoder().raw_decode(self.text, self.position)
+            except (ValueError, RecursionError) as error:
+                raise self.problem(f"expected JSON from character {self.position + 1} on") from error
+        rest = self.text[self.position :].lstrip()
+        if rest and not rest.startswith(","):
+            raise self.problem("expected a comma behind a JSON value")
+        self.position = len(self.text) - len(rest) + bool(rest)
+        return value
+
     def problem(self, message: str, hint: str | None = None) -> InvalidSettings:
         """Says where, and what only when it cannot be a part of a value: that may be a password."""
-        place = f"`--set {printable(self.text)}`" if "=" not in self.text else "`--set`"
+        place = f"`{self.option} {printable(self.text)}`" if "=" not in self.text else f"`{self.option}`"
         return InvalidSettings((Problem("", f"{place}: {message}", hint),))
 
 
-def assign(layer: Layer, text: str) -> Layer:
-    """`layer` with one `--set` argument laid over it, in Helm's syntax.
+def assign(layer: Layer, text: str, option: Option = "--set", read: Callable[[str], str] = str) -> Layer:
+    """`layer` with one argument of `option` laid over it, in Helm's syntax.
 
     `a.b=1,c=text` with `\\,` and `\\.` for a literal comma or dot, `a={x,y}` for a list, `a[0]=x` for an
-    element, and null, true, false and whole numbers typed; everything else is text.
+    element, and null, true, false and whole numbers typed; everything else is text. With `--set-string` all is text,
+    with `--set-file` what `read` makes of it; `--set-json` takes JSON, or an object in place of the whole.
     """
-    reader = _Reader(text)
+    reader = _Reader(text, option)
+    if option == "--set-json" and text.lstrip().startswith("{"):
+        value = reader.json()
+        if reader.position < len(text):
+            raise reader.problem("expected nothing behind the object")
+        return overlay(layer, value)
     while reader.position < len(text):
         path = _key_path(reader)
-        layer = _placed(layer, path, _value(reader))
+        layer = _placed(layer, path, _value(reader, read), option=option)
     return layer
 
 
@@ -218,14 +241,19 @@ def _key_path(reader: _Reader) -> _Path:
     return path
 
 
-def _value(reader: _Reader) -> Any:
+def _value(reader: _Reader, read: Callable[[str], str]) -> Any:
+    if reader.option == "--set-json":
+        return reader.json()
+    made: Callable[[str], Any] = (
+        _typed if reader.option == "--set" else str if reader.option == "--set-string" else read
+    )
     if not reader.next_is("{"):
-        return _typed(reader.until(",")[0])
+        return made(reader.until(",")[0])
     reader.next()
     items, stop = [], ","
     while stop == ",":
         item, stop = reader.until(",}")
-        items.append(_typed(item))
+        items.append(made(item))
     if not stop:
         raise reader.problem(
             "a list that starts with `{` must end with `}`", "a literal one is written `\\{`"
@@ -244,25 +272,25 @@ def _typed(text: str) -> Any:
     return text
 
 
-def _placed(below: Any, path: _Path, value: Any, depth: int = 0) -> Any:
+def _placed(below: Any, path: _Path, value: Any, depth: int = 0, option: Option = "--set") -> Any:
     """`below` with `value` where `path` leads; what is missing on the way is made, nothing is changed in place."""
     if depth == len(path):
         return value
     step, new = path[depth], _missing(path[depth + 1 : depth + 2])
     if isinstance(step, str) and isinstance(below, dict):
-        return {**below, step: _placed(below.get(step, new), path, value, depth + 1)}
+        return {**below, step: _placed(below.get(step, new), path, value, depth + 1, option)}
     if isinstance(step, int) and isinstance(below, list):
         items = [*below, *[None] * (step + 1 - len(below))]
         # Of a list's items Helm replaces what is no object, while it refuses to do so elsewhere.
         replaced = items[step] is None or (isinstance(new, dict) and not isinstance(items[step], dict))
-        items[step] = _placed(new if replaced else items[step], path, value, depth + 1)
+        items[step] = _placed(new if replaced else items[step], path, value, depth + 1, option)
         return items
     wanted = "a list" if isinstance(step, int) else "an object"
     found = (
         "an object" if isinstance(below, dict) else "a list" if isinstance(below, list) else "a single value"
     )
     where = printable(dotted(path[:depth]))
-    raise InvalidSettings((Problem(where, f"`--set` expected {wanted}, found {found}"),))
+    raise InvalidSettings((Problem(where, f"`{option}` expected {wanted}, found {found}"),))
 
 
 def _missing(following: _Path) -> Any:
