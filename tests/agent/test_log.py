@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 from collections.abc import Iterator
 
@@ -45,6 +46,29 @@ def test_a_trouble_is_told_once_a_minute(
     ]
 
 
+def test_who_does_not_read_the_log_stops_nobody_and_is_told_what_was_lost() -> None:
+    """Standard error is a pipe that is full; then somebody reads again."""
+    reading, writing = os.pipe()
+    saved = os.dup(2)
+    os.dup2(writing, 2)
+    try:
+        log.to_stderr()
+        for number in range(3000):
+            Log("agent").say(f"line {number:04}")
+        kept = os.read(reading, 1 << 20).decode().splitlines()
+        Log("agent").say("the next")
+        later = os.read(reading, 1 << 20).decode().splitlines()
+    finally:
+        os.dup2(saved, 2)
+        for descriptor in (saved, reading, writing):
+            os.close(descriptor)
+    assert [line.rpartition(" ")[2] for line in kept] == [f"{number:04}" for number in range(len(kept))]
+    assert [line.partition(" ")[2] for line in later] == [
+        f"warning: {3000 - len(kept)} lines were lost, as nobody read them",
+        "agent the next",
+    ]
+
+
 def events() -> None:
     """One line of each kind."""
     router = Log.of_router(51, "eth0")
@@ -54,10 +78,10 @@ def events() -> None:
     logging.getLogger("asyncio").error("Task was destroyed")
 
 
-def test_text_has_the_time_and_what_is_not_usual(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_has_the_time_and_what_is_not_usual(capfd: pytest.CaptureFixture[str]) -> None:
     log.to_stderr("text")
     events()
-    lines = capsys.readouterr().err.splitlines()
+    lines = capfd.readouterr().err.splitlines()
     assert all(re.match(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ", line) for line in lines)
     assert [line[25:] for line in lines] == [
         "vrid=51 eth0 BACKUP -> MASTER (master-down-expired)",
@@ -67,10 +91,10 @@ def test_text_has_the_time_and_what_is_not_usual(capsys: pytest.CaptureFixture[s
     ]
 
 
-def test_json_is_one_object_per_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_one_object_per_line(capfd: pytest.CaptureFixture[str]) -> None:
     log.to_stderr("json")
     events()
-    objects = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    objects = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
     assert all(re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", one.pop("time")) for one in objects)
     router = {"vrid": 51, "interface": "eth0"}
     assert objects == [
@@ -89,18 +113,18 @@ def test_json_is_one_object_per_line(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_bug_is_told_with_its_traceback(form: Form, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bug_is_told_with_its_traceback(form: Form, capfd: pytest.CaptureFixture[str]) -> None:
     log.to_stderr(form)
     try:
         raise ZeroDivisionError("a bug")
     except ZeroDivisionError:
         logging.getLogger("asyncio").exception("it failed")
-    said = capsys.readouterr().err
+    said = capfd.readouterr().err
     assert "ZeroDivisionError: a bug" in said
     assert form == "text" or "ZeroDivisionError: a bug" in json.loads(said)["exception"]
 
 
-def test_lines_below_the_level_are_not_written(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_below_the_level_are_not_written(capfd: pytest.CaptureFixture[str]) -> None:
     log.to_stderr("text", "warning")
     Log("agent").say("one")
     Log("agent").warn("two")
@@ -108,7 +132,7 @@ def test_lines_below_the_level_are_not_written(capsys: pytest.CaptureFixture[str
     Log("agent").warn("three")
     log.set_level("info")
     Log("agent").say("four")
-    assert [line[25:] for line in capsys.readouterr().err.splitlines()] == [
+    assert [line[25:] for line in capfd.readouterr().err.splitlines()] == [
         "warning: agent two",
         "agent four",
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address, ip_interface
 
@@ -72,10 +72,9 @@ class Wire:
             raise OSError(101, "Network is unreachable")
         self.sent.append((packet, destination))
 
-    def receive(self) -> Iterator[Received]:
-        for packet in self.waiting:
-            yield Received(open_ipv4(packet), 5.0)
-        self.waiting.clear()
+    def receive(self, most: int) -> tuple[list[Received], int]:
+        read, self.waiting = self.waiting[:most], self.waiting[most:]
+        return [Received(open_ipv4(packet), 5.0) for packet in read], len(read)
 
 
 class Segment:
@@ -129,7 +128,7 @@ class Stand:
 
     def hear(self, packet: bytes) -> list[tuple[Advert, float]]:
         self.wire.waiting.append(packet)
-        return list(self.member.adverts())
+        return self.member.adverts(10)[0]
 
 
 def test_addresses_are_put_on_renewed_and_taken_off() -> None:
@@ -250,6 +249,21 @@ def test_what_cannot_be_sent_is_told_and_the_rest_is_done() -> None:
     stand.member.carry_out(AddAddresses((VIP,), 3.0))
     assert stand.troubles == ["cannot advertise to 224.0.0.18: Network is unreachable"]
     assert len(stand.kernel.asked) == 1
+
+
+def test_advertisements_that_nobody_got_are_counted_in_a_row() -> None:
+    stand = Stand()
+    for broken, failures in ((True, 1), (True, 2), (False, 0), (True, 1)):
+        stand.wire.broken = broken
+        stand.member.carry_out(SendAdvert(100))
+        assert stand.member.failures == failures
+
+
+def test_it_says_when_there_may_be_more_to_read() -> None:
+    stand = Stand()
+    stand.wire.waiting = [b"", b"", b""]
+    assert stand.member.adverts(3) == ([], True)
+    assert stand.member.adverts(3) == ([], False)
 
 
 @pytest.mark.parametrize("action", [SendAdvert(100), Announce((VIP,), 1)])

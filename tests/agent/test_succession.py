@@ -176,7 +176,72 @@ def test_another_user_is_no_heir(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(process.os, "geteuid", lambda: 4321)
             assert await first.find_heir(fit) is None
             assert not first.has_heir
-            assert other.recv(1) == b""
+            # It waits all the same.
+            other.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                other.recv(1)
         first.leave()
+
+    play(story)
+
+
+def test_who_has_waited_and_gone_leaves_room_for_others_however_many_there_were() -> None:
+    """The tenth one used to stand still in `connect`."""
+
+    async def story() -> None:
+        first = await acting()
+        for _ in range(20):
+            one = seat()
+            task = await waiting(one)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            one.leave()
+        last = seat()
+        task = await waiting(last)
+        assert len(first._waiting) <= 2
+        first.leave()
+        await task
+        last.leave()
+
+    play(story)
+
+
+def test_where_there_is_no_room_to_wait_one_tries_again() -> None:
+    async def story() -> None:
+        place = process.Place(LINK, 51, 4)
+        assert place.take() is None
+        crowd: list[socket.socket | None] = []
+
+        def queue_up() -> None:
+            for _ in range(50):
+                crowd.append(process.Place(LINK, 51, 4).take())  # noqa: PERF401 - it ends by raising
+
+        with pytest.raises(process.Crowded):
+            queue_up()
+        one = seat()
+        task = await waiting(one)
+        place.leave()
+        for other in crowd:
+            other.close()  # type: ignore[union-attr]  # they wait
+        await task
+        one.leave()
+
+    play(story)
+
+
+def test_two_with_their_families_in_different_order_do_not_wait_for_each_other() -> None:
+    async def story() -> None:
+        lone = Seat(Plan(LINK, (), (MEMBER,)), lambda: WAITER)
+        await lone.take(lambda: pytest.fail("nobody is there"))
+        others = [seat(), Seat(Plan(LINK, (), (MEMBER6, MEMBER)), lambda: WAITER)]
+        tasks = [await waiting(one) for one in others]
+        lone.leave()
+        done, left = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        assert len(done) == 1
+        others[tasks.index(done.pop())].leave()
+        await left.pop()
+        for one in others:
+            one.leave()
 
     play(story)

@@ -293,7 +293,9 @@ def test_the_source_is_the_address_that_ip_calls_primary(kernel: Kernel, index: 
         ("198.18.1.3", False, False),
         ("198.18.0.2", False, True),
     ]
-    assert str(kernel.view().source(index, 4, frozenset())) == "198.18.1.3"
+    found = kernel.view().source(index, 4, frozenset())
+    assert found is not None
+    assert str(found.address) == "198.18.1.3"
 
 
 @alone
@@ -306,7 +308,9 @@ def test_duplicate_address_detection_decides_what_is_usable(kernel: Kernel, inde
     assert kernel.view().source(index, 6, frozenset()) is None
     told(kernel, AddressChange(True, index, ip_interface("fe80::2/64")), 4.0)
     assert sorted(on_v0("local", "dadfailed")) == [("fe80::1", True), ("fe80::2", False)]
-    assert str(kernel.view().source(index, 6, frozenset())) == "fe80::2"
+    found = kernel.view().source(index, 6, frozenset())
+    assert found is not None
+    assert str(found.address) == "fe80::2"
 
 
 @alone
@@ -349,9 +353,16 @@ def test_news_of_addresses(kernel: Kernel, index: int) -> None:
 
 @alone
 def test_news_of_links(kernel: Kernel, index: int) -> None:
-    def now(**fields: Any) -> LinkChange:
-        return LinkChange(**{"present": True, "index": index, "name": "v0", "running": True} | fields)
+    mac = bytes.fromhex(ip("link show v0")[0]["address"].replace(":", ""))
 
+    def now(**fields: Any) -> LinkChange:
+        usual = {"present": True, "index": index, "name": "v0", "running": True, "mac": mac}
+        return LinkChange(**usual | fields)
+
+    ip("link property add dev v0 altname uplink")
+    told(kernel, now(alternatives=frozenset({"uplink"})))
+    ip("link property del dev v0 altname uplink")
+    told(kernel, now())
     ip("link set v1 down")
     told(kernel, now(running=False))
     assert "NO-CARRIER" in ip("link show v0")[0]["flags"]
@@ -361,6 +372,9 @@ def test_news_of_links(kernel: Kernel, index: int) -> None:
     told(kernel, now(running=False))
     ip("link set v0 name v9")
     told(kernel, now(name="v9", running=False))
+    ip("link set v9 address 02:00:00:00:00:09")
+    mac = bytes.fromhex("020000000009")
+    told(kernel, now(name="v9", running=False, mac=mac))
     ip("link del v9")
     told(kernel, now(name="v9", running=False, present=False))
     assert kernel.view().link("v9") is None
@@ -372,7 +386,9 @@ def test_what_a_bridge_says_of_its_port_is_not_about_the_link(kernel: Kernel, in
     ip("link set v0 master br0")
     ip("link set v0 nomaster")  # which the bridge tells as a link that is gone
     news = kernel.changes() or []
-    assert LinkChange(True, index, "v0", True) in news
+    assert (True, "v0", True) in [
+        (change.present, change.name, change.running) for change in news if isinstance(change, LinkChange)
+    ]
     assert [change for change in news if not change.present] == []
 
 
@@ -387,6 +403,23 @@ def test_who_was_told_too_much_looks_again(kernel: Kernel, index: int) -> None:
     assert kernel.changes() == []
     ip("address add 198.18.0.1/24 dev v0")
     assert kernel.changes() == [AddressChange(True, index, ip_interface("198.18.0.1/24"))]
+
+
+@alone
+def test_news_are_read_in_portions(kernel: Kernel, index: int) -> None:
+    for _ in range(50):
+        kernel.add(index, V4, 100.0)
+        kernel.remove(index, V4)
+        ip("address add 198.18.0.1/24 dev v0")
+        ip("address del 198.18.0.1/24 dev v0")
+    portions = [len(kernel.changes() or ()) for _ in range(4)]
+    assert portions == [64, 64, 22, 0]
+
+
+@alone
+def test_a_link_that_is_no_ethernet_has_no_mac(kernel: Kernel, index: int) -> None:
+    macs = {link.name: link.mac is not None for link in kernel.view().links.values()}
+    assert macs == {"lo": False, "v0": True, "v1": True}
 
 
 @alone

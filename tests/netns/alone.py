@@ -73,6 +73,7 @@ class Agent:
         engine: tuple[str, ...] = ("--set", "engine=native"),
         health: tuple[str, ...] = ("--set", "healthCheck.enabled=false"),
         main: str = _MAIN,
+        stderr: int | None = None,
     ) -> None:
         self.place, self.values, self.log = place, place / "values.yaml", place / "log"
         self.values.touch()
@@ -94,7 +95,7 @@ class Agent:
             *health,
         ]
         with self.log.open("ab") as file:
-            self.process = subprocess.Popen(command, stderr=file, stdout=file)
+            self.process = subprocess.Popen(command, stderr=file if stderr is None else stderr, stdout=file)
 
     def said(self, text: str) -> bool:
         return text in self.log.read_text()
@@ -320,7 +321,10 @@ def foreign(place: Path) -> None:
         answer = parse(peer.recv(2048))
         assert answer is not None
         assert str(answer.address) == "198.18.0.100"
-    agent.until("02:00:00:00:00:ff", SLACK)
+        # Who claims it again half a second later holds it.
+        time.sleep(0.6)
+        peer.send(gratuitous_arp(IPv4Address("198.18.0.100"), mac))
+        agent.until("second holder: 02:00:00:00:00:ff claims 198.18.0.100, too", SLACK)
     agent.end()
 
 

@@ -15,6 +15,7 @@ from tests.helm import CHART
 pytestmark = pytest.mark.helm
 
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+ESCAPED = CONTROL_PLANE.replace(".", "\\.")
 NO_NODE = "- nodeSelector: no node of this cluster has these labels, so no pod will run"
 TAINTED = "- tolerations: taints keep the pods off nodes that `nodeSelector` chooses, found "
 HERE = f"\n  hint: here the value of `{CONTROL_PLANE}`"
@@ -113,7 +114,7 @@ UNFITTING = [
     (
         MARKED,
         [],
-        "nodeSelector.zone=b",
+        f"nodeSelector.zone=b,nodeSelector.{ESCAPED}=null",
         f"{NO_NODE}\n  hint: compare them with `kubectl get nodes --show-labels`",
     ),
     (

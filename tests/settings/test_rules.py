@@ -556,6 +556,13 @@ CASES = {
         "{engine: native, securityContext: {privileged: true}}",
         "{engine: keepalived, securityContext: {privileged: true}}",
     ),
+    "the loopback": Case(
+        "error",
+        f"{INSTANCE}.interface",
+        "the loopback has no neighbours to be told of a VIP, found lo",
+        "{nodes: {a: {interface: lo}}}",
+        "{nodes: {a: {interface: lo0}}}",
+    ),
     "too many VIPs": Case(
         "error",
         f"{INSTANCE}.virtualIpAddresses",

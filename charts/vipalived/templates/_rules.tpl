@@ -49,6 +49,9 @@
 {{- if not $values.hostNetwork -}}
 {{- print "- hostNetwork: the VIP would live and die in the pod's own network\n  hint: remove it: `true` is the default\n" -}}
 {{- end -}}
+{{- if has "lo" $facts.interfaces -}}
+{{- print "- keepalived.vrrpInstance.interface: the loopback has no neighbours to be told of a VIP\n  hint: name the interface that the nodes share; `auto` finds it\n" -}}
+{{- end -}}
 {{- if ne (len $tracked) (len (uniq $tracked)) -}}
 {{- print "- keepalived.vrrpInstance.trackInterface: an interface is listed twice\n  hint: list each interface once\n" -}}
 {{- end -}}

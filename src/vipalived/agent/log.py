@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import select
 import time
 from collections import Counter
 from typing import Literal
@@ -19,7 +21,7 @@ _QUIET = 60.0
 
 def to_stderr(form: Form = "text", level: Level = "info") -> None:
     """For a process of our own: every line with the time in UTC, those of libraries, too."""
-    handler = logging.StreamHandler()
+    handler = _Stderr()
     handler.setFormatter(_Json() if form == "json" else _Text())
     logging.getLogger().addHandler(handler)
     set_level(level)
@@ -28,6 +30,39 @@ def to_stderr(form: Form = "text", level: Level = "info") -> None:
 def set_level(level: Level) -> None:
     """The least severe lines that are written from now on."""
     _log.setLevel(level.upper())
+
+
+class _Stderr(logging.Handler):
+    """Writes what can be written at once, and counts the rest: whoever reads the log must not stop the engine.
+
+    A pipe or socket that says that it can be written to takes `PIPE_BUF` bytes, see pipe(7).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._poll = select.poll()
+        self._poll.register(2, select.POLLOUT)
+        self._lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        lines = [record]
+        if self._lost:
+            told = (f"{self._lost} lines were lost, as nobody read them",)
+            lines.insert(0, logging.LogRecord("log", logging.WARNING, "", 0, "%s", told, None))
+        if self._write("".join(f"{self.format(line)}\n" for line in lines).encode(errors="replace")):
+            self._lost = 0
+        else:
+            self._lost += 1
+
+    def _write(self, data: bytes) -> bool:
+        try:
+            for start in range(0, len(data), select.PIPE_BUF):
+                if not any(events & select.POLLOUT for _, events in self._poll.poll(0)):
+                    return False
+                os.write(2, data[start : start + select.PIPE_BUF])
+        except OSError:
+            return False  # nobody will read it any more
+        return True
 
 
 class _Text(logging.Formatter):

@@ -12,7 +12,7 @@ from vipalived.agent.ledger import Ledger
 from vipalived.agent.plan import MemberPlan
 from vipalived.net.kernel import Kernel
 from vipalived.net.segment import Segment
-from vipalived.net.wire import Wire
+from vipalived.net.wire import Received, Wire
 from vipalived.vrrp import packet
 from vipalived.vrrp.frames import Claim
 from vipalived.vrrp.model import (
@@ -41,6 +41,8 @@ class Member:
         self.source: IPAddress | None = None
         self.wire: Wire | None = None
         self.segment: Segment | None = None
+        self.failures = 0
+        """Advertisements in a row that could not be sent to anybody."""
         self._index = 0
         self._identification = 0
         self._sequence = 0
@@ -69,9 +71,15 @@ class Member:
     def open(self, interface: str, index: int) -> None:
         """Sockets on an interface; raises OSError."""
         ah = self.plan.auth is not None and self.plan.auth.type is AuthType.AH
-        self._index = index
+        self._index, self.failures = index, 0
         self.wire = Wire(interface, index, self.plan.vrid, self.plan.family, ah=ah)
         self.segment = Segment(interface, self.plan.vips)
+
+    def leave(self) -> None:
+        """Takes its addresses off the interface that it leaves for another one, if that is there still."""
+        for address in tuple(self.held):
+            self._take_off(address)
+        self.held.clear()
 
     def close(self) -> None:
         """The interface is gone."""
@@ -80,35 +88,42 @@ class Member:
                 one.close()
         self.wire = self.segment = None
 
-    def adverts(self) -> Iterator[tuple[Advert | Stranger, float]]:
-        """The advertisements that have come and pass every check, or that strangers sent, with the time of each."""
-        for received in self.wire.receive() if self.wire else ():
-            content = received.content
-            if not isinstance(content, Discard):
-                accepted = packet.decode(content, replace(self._policy, sequence=self._sequence))
-                if not isinstance(accepted, Discard):
-                    self._sequence = max(self._sequence, accepted.sequence)
-                    advert = accepted.advertisement
-                    self._ledger.heard(accepted.source, advert.priority, advert.interval)
-                    strange = self._known.isdisjoint(advert.addresses)
-                    heard = Advert(advert.priority, advert.interval, accepted.source, strange)
-                    yield heard, received.arrived
-                    continue
-                self._refused(accepted, str(content.source))
-                if accepted in STRANGE:
-                    yield Stranger(content.source), received.arrived
-            else:
-                self._refused(content, "somebody")
+    def adverts(self, most: int) -> tuple[list[tuple[Advert | Stranger, float]], bool]:
+        """The advertisements that have come and pass every check, or that strangers sent, with the time of each.
+
+        Of at most so many packets; and whether there may be more.
+        """
+        packets, read = self.wire.receive(most) if self.wire is not None else ([], 0)
+        heard = (self._accepted(packet) for packet in packets)
+        return [one for one in heard if one is not None], read == most
+
+    def _accepted(self, received: Received) -> tuple[Advert | Stranger, float] | None:
+        content = received.content
+        if isinstance(content, Discard):
+            self._refused(content, "somebody")
+            return None
+        accepted = packet.decode(content, replace(self._policy, sequence=self._sequence))
+        if isinstance(accepted, Discard):
+            self._refused(accepted, str(content.source))
+            return (Stranger(content.source), received.arrived) if accepted in STRANGE else None
+        self._sequence = max(self._sequence, accepted.sequence)
+        advert = accepted.advertisement
+        self._ledger.heard(accepted.source, advert.priority, advert.interval)
+        strange = self._known.isdisjoint(advert.addresses)
+        return Advert(advert.priority, advert.interval, accepted.source, strange), received.arrived
 
     def _refused(self, reason: Discard, source: str) -> None:
         self._ledger.discarded(reason, source)
         if reason is not Discard.OWN_SOURCE:
             self._trouble(f"discard {reason}", f"refused a packet from {source}: {reason}")
 
-    def claims(self) -> Iterator[Claim]:
-        """What other hosts say about our addresses."""
-        if self.segment is not None:
-            yield from self.segment.claims()
+    def claims(self, most: int) -> tuple[list[Claim], bool]:
+        """What other hosts say about our addresses, in at most so many frames; and whether there may be more."""
+        if self.segment is None:
+            return [], False
+        frames, read = self.segment.read(most)
+        claims = map(self.segment.claim, frames)
+        return [claim for claim in claims if claim is not None], read == most
 
     def ask(self) -> None:
         """Ask the segment who else has the addresses."""
@@ -145,10 +160,13 @@ class Member:
             addresses=plan.vips,
         )
         group: IPAddress = packet.GROUP_V4 if plan.family == 4 else packet.GROUP_V6
+        sent = False
         for destination in sorted(self._policy.peers) if plan.peers else (group,):
             with self._telling(f"advertise to {destination}"):
                 self.wire.send(self._packet(advertisement, source, destination), source, destination)
                 self._ledger.sent(priority)
+                sent = True
+        self.failures = 0 if sent else self.failures + 1
 
     def _packet(self, advertisement: Advertisement, source: IPAddress, destination: IPAddress) -> bytes:
         if not (isinstance(source, IPv4Address) and isinstance(destination, IPv4Address)):

@@ -17,6 +17,8 @@ from vipalived.errors import MissingRequirement, PermissionMissing
 from vipalived.net.kernel import Kernel
 
 _RT_PRIORITY: Final = 50
+_ROOM: Final = 8
+"""So many may begin to wait between two turns of the loop."""
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
 _HINT = "run it as root, or in a container with the capabilities NET_ADMIN and NET_RAW added"
 
@@ -45,8 +47,12 @@ def _missing() -> Iterator[str]:
 
 def sweep(plan: Plan) -> None:
     """Takes every VIP off the interface that an agent has put there, unless another instance on this host acts now."""
-    place = Place(plan.interface, plan.vrid, plan.members[0].family)
-    if (other := place.take()) is not None:
+    place = Place(plan.interface, plan.vrid, min(member.family for member in plan.members))
+    try:
+        other = place.take()
+    except Crowded:
+        return
+    if other is not None:
         other.close()
         return
     kernel = Kernel()
@@ -90,22 +96,30 @@ def place_name(interface: str, vrid: int, family: int) -> str:
     return f"\0vipalived/{interface}/{vrid}/ipv{family}"
 
 
+class Crowded(Exception):
+    """So many wait for a place that there is no room for one more; there may be later."""
+
+
 class Place:
     """The right to be a virtual router on an interface; the kernel gives it back when the process ends.
 
-    An abstract Unix socket belongs to the network namespace, as the interface does.
+    An abstract Unix socket belongs to the network namespace, as the interface does. Nothing here waits.
     """
 
     def __init__(self, interface: str, vrid: int, family: int) -> None:
         self._name = place_name(interface, vrid, family)
         self._socket: socket.socket | None = None
 
+    def fileno(self) -> int:
+        """For an event loop: readable when somebody begins to wait for the place that is ours."""
+        return self._socket.fileno() if self._socket is not None else -1
+
     def take(self) -> socket.socket | None:
-        """None when it is ours now; else a connection that ends when the one before us does."""
+        """None when it is ours now; else a connection that ends when the one before us does. Raises Crowded."""
         taken = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             taken.bind(self._name)
-            taken.listen(8)
+            taken.listen(_ROOM)
         except OSError:
             taken.close()
             return self._predecessor()
@@ -113,30 +127,29 @@ class Place:
         return None
 
     def _predecessor(self) -> socket.socket | None:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             connection.connect(self._name)
         except ConnectionRefusedError:
             connection.close()
             return self.take()
+        except BlockingIOError as error:
+            connection.close()
+            raise Crowded from error
         except OSError as error:
             connection.close()
             raise MissingRequirement(f"cannot wait for another instance: {error.strerror}") from error
-        connection.setblocking(False)
         return connection
 
-    def waiting(self) -> Iterator[socket.socket]:
-        """The connections of those who wait; only of this process's user, as the kernel lets anybody connect."""
+    def waiting(self) -> Iterator[tuple[socket.socket, bool]]:
+        """Connections of those who wait; and whether each is of this process's user, as anybody may connect."""
         while self._socket is not None:
             try:
                 one, _ = self._socket.accept()
             except OSError:
                 return
             one.setblocking(False)
-            if _user(one) == os.geteuid():
-                yield one
-            else:
-                one.close()
+            yield one, _user(one) == os.geteuid()
 
     def leave(self) -> None:
         """Gives it back."""

@@ -15,13 +15,18 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from vipalived.agent.plan import Plan
-from vipalived.agent.process import Place
+from vipalived.agent.process import Crowded, Place
+from vipalived.net import clock
 from vipalived.vrrp.model import OWNER, RANKS, Standing
 
 _WHO, _LEFT = b"?", b"!"
 _PATIENCE: Final = 0.3
 """Seconds for an answer: who stands still now could not take over either."""
 _LONGEST: Final = 1024
+_AGAIN: Final = 0.1
+"""Seconds until another attempt, where there is no room or somebody has ended at once."""
+_MOST: Final = 64
+"""So many may wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +55,59 @@ class Seat:
     """
 
     def __init__(self, plan: Plan, claimant: Callable[[], Claimant]) -> None:
-        self._places = [Place(plan.interface, plan.vrid, member.family) for member in plan.members]
+        # In one order, whatever the order of the VIPs: two that wait for each other would do so for ever.
+        families = sorted(member.family for member in plan.members)
+        self._places = [Place(plan.interface, plan.vrid, family) for family in families]
         self._claimant = claimant
         self._heir: socket.socket | None = None
-        self._waiting: list[socket.socket] = []
+        self._waiting: dict[socket.socket, bool] = {}
+        self._loop = asyncio.get_running_loop()
         self.inherited = False
         """Whether a Master has left its addresses to this instance as it ended."""
 
     async def take(self, told: Callable[[], None]) -> None:
         """Waits for other instances to end; `told` is called where that is so."""
         for place in self._places:
-            while (predecessor := place.take()) is not None:
+            left = await self._take(place, told)
+            if place is self._places[0]:
+                self.inherited = left
+            self._loop.add_reader(place, self._admit, place)
+
+    async def _take(self, place: Place, told: Callable[[], None]) -> bool:
+        """Whether the last one who had it has left something to this one."""
+        left = False
+        while True:
+            began = clock.now()
+            try:
+                predecessor = place.take()
+            except Crowded:
                 told()
-                with predecessor:
-                    left = await _outlast(predecessor, self._claimant)
-                if place is self._places[0]:
-                    self.inherited = left
+                await asyncio.sleep(_AGAIN)
+                continue
+            if predecessor is None:
+                return left
+            told()
+            with predecessor:
+                left = await _outlast(predecessor, self._claimant)
+            if not left and clock.now() - began < _AGAIN:
+                await asyncio.sleep(_AGAIN)  # it may be there still, and have had no room for this one
+
+    def _admit(self, place: Place) -> None:
+        """Those who wait are kept, whatever they want, and let go when they are: nobody's room is taken for good."""
+        for one in [one for one in self._waiting if _is_gone(one)]:
+            del self._waiting[one]
+            one.close()
+        for one, equal in place.waiting():
+            if len(self._waiting) < _MOST:
+                self._waiting[one] = equal and place is self._places[0]
+            else:
+                one.close()
 
     async def find_heir(self, unfit: Callable[[Claimant], str | None]) -> str | None:
         """Looks among those who wait for one that is fit, for `leave`; why there is none where some wait."""
         reason = None
-        self._waiting += self._places[0].waiting()
-        for one in self._waiting:
+        self._admit(self._places[0])
+        for one in [one for one, equal in self._waiting.items() if equal]:
             if (reason := await _judge(one, unfit)) is None:
                 self._heir = one
                 break
@@ -88,10 +124,21 @@ class Seat:
             with suppress(OSError):
                 self._heir.send(_LEFT)
         for place in self._places:
+            if place.fileno() >= 0:
+                self._loop.remove_reader(place)
             place.leave()
         # Only now, for then they look whether the place is free.
         for one in self._waiting:
             one.close()
+
+
+def _is_gone(one: socket.socket) -> bool:
+    try:
+        return not one.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 async def _outlast(predecessor: socket.socket, claimant: Callable[[], Claimant]) -> bool:

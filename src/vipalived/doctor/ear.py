@@ -36,6 +36,7 @@ from vipalived.vrrp.packet import (
 
 _ETHERTYPE: Final = {4: 0x0800, 6: ETHERTYPE_IPV6}
 _LARGEST: Final = 4096
+_AT_ONCE: Final = 4096
 _QUESTIONS: Final = 3
 _IPV6_HEADER: Final = 40
 _SLACK: Final = 0.5
@@ -132,11 +133,11 @@ class _Ear:
 
     def take(self) -> None:
         """All that waits; the raw socket last, so that it has had its copy of what the other one has."""
-        for claim in self._segment.claims():
+        for claim in filter(None, map(self._segment.claim, self._segment.read(_AT_ONCE)[0])):
             self._heard.claims.setdefault(claim.address, set()).add(claim.mac)
         for datagram, mac in self._packets():
             self._note(datagram, mac)
-        for received in self._wire.receive():
+        for received in self._wire.receive(_AT_ONCE)[0]:
             if isinstance(received.content, Datagram) and received.content.source in self._heard.speakers:
                 self._heard.speakers[received.content.source].arrived = True
 

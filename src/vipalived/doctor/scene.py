@@ -83,7 +83,10 @@ class Scene:
         """The address that this node advertises from."""
         if self.device is None:
             return None
-        return member.source or self.view.source(self.device.index, member.family, self.plan.vips)
+        found = self.view.source(
+            self.device.index, member.family, self.plan.vips, peers=member.peers, wanted=member.source
+        )
+        return found.address if found is not None else None
 
     def route(self, to: IPAddress) -> Route | None:
         """Where the host sends what is for an address; routes that come and go with a VIP do not count."""

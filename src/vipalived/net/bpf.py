@@ -10,7 +10,8 @@ import socket
 import struct
 import sys
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Address, IPv6Address
+from contextlib import suppress
+from ipaddress import IPv4Address
 from typing import Final
 
 from vipalived.vrrp.frames import ETHERTYPE_IPV4, ETHERTYPE_IPV6
@@ -20,6 +21,7 @@ Instruction = tuple[int, int, int, int]
 """Operation, how many to skip when true, when false, operand."""
 
 _SO_ATTACH_FILTER: Final = 26
+_SO_DETACH_FILTER: Final = 27
 _LOAD_WORD, _LOAD_HALF, _LOAD_BYTE, _LOAD_BYTE_INDEXED = 0x20, 0x28, 0x30, 0x50
 _INDEX_IPV4_HEADER = 0xB1
 _EQUAL, _ANY_BIT, _RETURN = 0x15, 0x45, 0x06
@@ -34,10 +36,13 @@ _IPV4_PROTOCOL = 14 + 9
 _ARP_SENDER = 14 + 14
 _NEXT_HEADER, _ICMPV6 = 14 + 6, 58
 _ICMPV6_TYPE, _NEIGHBOUR_ADVERTISEMENT = 14 + 40, 136
-_NA_TARGET = 14 + 40 + 8
 # The type is 16 bits of the host's own order, and small; linux/netlink.h, linux/if_addr.h.
 _NETLINK_TYPE, _NEWADDR = 4 + (sys.byteorder == "big"), 20
 _IFA_FLAGS, _DEPRECATED = 16 + 2, 0x20
+
+
+_UNTAGGED: Final[list[Instruction]] = [(_LOAD_BYTE, 0, 0, _VLAN_TAG_PRESENT), (_EQUAL, 1, 0, 0), _REJECT]
+"""A VLAN above an interface is a segment of its own, and has an interface of its own."""
 
 
 def vrid_ipv4(vrid: int, *, ah: bool = False) -> list[Instruction]:
@@ -65,29 +70,28 @@ def ip_protocols(family: int, protocols: Iterable[int]) -> list[Instruction]:
 
 
 def arp_from(addresses: Iterable[IPv4Address]) -> list[Instruction]:
-    """For a packet socket bound to ARP: only what one of these addresses is the sender of."""
-    program: list[Instruction] = [(_LOAD_WORD, 0, 0, _ARP_SENDER)]
+    """For a packet socket bound to ARP: only what one of these addresses is the sender of, and no VLAN's."""
+    program: list[Instruction] = [*_UNTAGGED, (_LOAD_WORD, 0, 0, _ARP_SENDER)]
     for address in addresses:
         program += [(_EQUAL, 0, 1, int(address)), _ACCEPT]
     return [*program, _REJECT]
 
 
-def na_for(addresses: Iterable[IPv6Address]) -> list[Instruction]:
-    """For a packet socket bound to IPv6: only neighbour advertisements for one of these addresses."""
-    program: list[Instruction] = [
+def neighbour_advertisements() -> list[Instruction]:
+    """For a packet socket bound to IPv6: only neighbour advertisements, and no VLAN's.
+
+    Whose they are is not asked here: a filter that grows with the addresses outgrows what a socket may have
+    (`net.core.optmem_max`; 40 addresses with the 20 KiB of many kernels).
+    """
+    return [
+        *_UNTAGGED,
         (_LOAD_BYTE, 0, 0, _NEXT_HEADER),
-        (_EQUAL, 1, 0, _ICMPV6),
-        _REJECT,
+        (_EQUAL, 0, 3, _ICMPV6),
         (_LOAD_BYTE, 0, 0, _ICMPV6_TYPE),
-        (_EQUAL, 1, 0, _NEIGHBOUR_ADVERTISEMENT),
+        (_EQUAL, 0, 1, _NEIGHBOUR_ADVERTISEMENT),
+        _ACCEPT,
         _REJECT,
     ]
-    for address in addresses:
-        # Each word that differs skips to the next address: jumps stay short however many there are.
-        for index, word in enumerate(struct.unpack(">4L", address.packed)):
-            program += [(_LOAD_WORD, 0, 0, _NA_TARGET + 4 * index), (_EQUAL, 0, 7 - 2 * index, word)]
-        program.append(_ACCEPT)
-    return [*program, _REJECT]
 
 
 def vrrp() -> list[Instruction]:
@@ -127,6 +131,12 @@ def no_renewals() -> list[Instruction]:
         _REJECT,
         _ACCEPT,
     ]
+
+
+def detach(sock: socket.socket) -> None:
+    """The socket hears everything, and the room of its filter is free."""
+    with suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
 
 
 def attach(sock: socket.socket, program: Sequence[Instruction]) -> None:

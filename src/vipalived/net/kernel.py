@@ -15,9 +15,12 @@ from vipalived.net.view import AddressChange, Change, LinkChange, View
 from vipalived.vrrp.packet import IPAddress
 
 _PATIENCE = 1.0
+_AT_ONCE = 64
+"""Datagrams of news that are read before anything else gets its turn."""
 _BUFFER = 1 << 20
 _SO_RCVBUFFORCE = 33
 _MAIN_TABLE = 254
+_ETHERNET = 1
 _FOREVER = 0xFFFFFFFF
 _GONE = {errno.EADDRNOTAVAIL, errno.ENODEV, errno.ENXIO, errno.ESRCH}
 _NOBODYS = ifa.IFA_F_DEPRECATED | ifa.IFA_F_NOPREFIXROUTE
@@ -104,22 +107,33 @@ class Kernel:
         return found
 
     def changes(self) -> list[Change] | None:
-        """What has changed since the last call; None when too much has, and only a new view will tell.
+        """What has changed since the last call, or the beginning of that; None when too much has: look anew.
 
         That a deprecated address is there is no news: each renewal of a lease, of any process, says so.
         """
         found: list[Change] = []
-        complete = True
-        while True:
+        for _ in range(_AT_ONCE):
             try:
                 found += _changes(self._events.get())
             except BlockingIOError:
-                return found if complete else None
+                break
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
-                # Older than the view to come, and the kernel tells nothing new before all this is read.
-                complete = False
+                self._drop()
+                return None
+        return found
+
+    def _drop(self) -> None:
+        """What is older than the view to come: the kernel tells nothing new before all of it is read."""
+        while True:
+            try:
+                self._events.recv(1)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
 
     def close(self) -> None:
         """Closes both sockets."""
@@ -155,7 +169,23 @@ def _link(present: bool, message: ifi.ifinfmsg) -> LinkChange | None:
         return None
     running = message["flags"] & (ifi.IFF_UP | ifi.IFF_RUNNING) == ifi.IFF_UP | ifi.IFF_RUNNING
     unable = frozenset(flag for flag in UNABLE if message["flags"] & getattr(ifi, f"IFF_{flag}"))
-    return LinkChange(present, message["index"], name, running, unable)
+    alternatives = message.get_attr("IFLA_PROP_LIST")
+    return LinkChange(
+        present,
+        message["index"],
+        name,
+        running,
+        unable,
+        mac=_mac(message),
+        alternatives=frozenset(alternatives.altnames()) if alternatives is not None else frozenset(),
+    )
+
+
+def _mac(message: ifi.ifinfmsg) -> bytes | None:
+    """Of an Ethernet interface; others have addresses of other lengths, or none that anybody asks for."""
+    text = message.get_attr("IFLA_ADDRESS")
+    ethernet = message["ifi_type"] == _ETHERNET and text is not None
+    return bytes.fromhex(text.replace(":", "")) if ethernet else None
 
 
 def _address(present: bool, message: ifa.ifaddrmsg) -> AddressChange | None:

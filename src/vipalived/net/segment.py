@@ -6,8 +6,9 @@ One socket for each address family, bound to its protocol: what this host sends 
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address, IPv6Address
+from collections.abc import Sequence
+from contextlib import suppress
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from vipalived.net import bpf
@@ -16,6 +17,7 @@ from vipalived.vrrp.frames import Claim
 from vipalived.vrrp.packet import IPAddress
 
 _LARGEST = 2048
+_TO_US = frozenset({socket.PACKET_HOST, socket.PACKET_BROADCAST, socket.PACKET_MULTICAST})
 
 
 class Segment:
@@ -34,10 +36,12 @@ class Segment:
         self.mac: bytes = self._socket.getsockname()[4]
 
     def watch(self, addresses: Sequence[IPAddress]) -> None:
-        """Hear about these addresses from now on."""
+        """Hear about these addresses from now on. A filter that does not fit is left out: `claims` looks, too."""
+        self._addresses = frozenset(addresses)
         ipv4 = [address for address in addresses if isinstance(address, IPv4Address)]
-        ipv6 = [address for address in addresses if isinstance(address, IPv6Address)]
-        bpf.attach(self._socket, bpf.arp_from(ipv4) if ipv4 else bpf.na_for(ipv6))
+        bpf.detach(self._socket)
+        with suppress(OSError):
+            bpf.attach(self._socket, bpf.arp_from(ipv4) if ipv4 else bpf.neighbour_advertisements())
 
     def fileno(self) -> int:
         """For the event loop."""
@@ -55,16 +59,30 @@ class Segment:
         for address in addresses:
             self._socket.send(frames.question(address, self.mac, source))
 
-    def claims(self) -> Iterator[Claim]:
-        """What other hosts have claimed since the last call."""
-        while True:
+    def read(self, most: int) -> tuple[list[bytes], int]:
+        """Frames that came since the last call, up to so many, and how many there were.
+
+        Each once, however often it came, and only those that were sent to this segment, not to one other host there.
+        """
+        found, read = dict[bytes, None](), 0
+        while read < most:
             try:
-                frame = self._socket.recv(_LARGEST)
+                frame, (_, _, kind, *_) = self._socket.recvfrom(_LARGEST)
             except OSError:  # nothing more, or the interface went down or away: its event will come
-                return
-            claim = frames.parse(frame)
-            if claim is not None and claim.mac != self.mac:
-                yield claim
+                break
+            read += 1
+            if kind in _TO_US:
+                found[frame] = None
+        return list(found), read
+
+    def claim(self, frame: bytes) -> Claim | None:
+        """What another host claims by a frame; None when it claims nothing here."""
+        claim = frames.parse(frame)
+        return (
+            claim
+            if claim is not None and claim.address in self._addresses and claim.mac != self.mac
+            else None
+        )
 
     def _forwards(self) -> bool:
         try:

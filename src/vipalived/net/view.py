@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from ipaddress import IPv4Interface, IPv6Interface
 
 from vipalived.interfaces import Device
 from vipalived.vrrp.packet import IPAddress
@@ -33,7 +33,8 @@ class AddressChange:
 class LinkChange:
     """An interface is there, up and with carrier (`running`) or not, or it is no longer there.
 
-    `flags` are those of `interfaces.UNABLE` that it has.
+    `flags` are those of `interfaces.UNABLE` that it has. `mac` is None where it is no Ethernet interface;
+    `alternatives` are further names.
     """
 
     present: bool
@@ -41,9 +42,19 @@ class LinkChange:
     name: str
     running: bool
     flags: frozenset[str] = frozenset()
+    mac: bytes | None = None
+    alternatives: frozenset[str] = frozenset()
 
 
 Change = AddressChange | LinkChange
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The address that a node speaks from, and why it is that one."""
+
+    address: IPAddress
+    why: str
 
 
 @dataclass(slots=True)
@@ -64,7 +75,12 @@ class View:
 
     def link(self, name: str) -> LinkChange | None:
         """The link of that name, if there is one."""
-        return next((link for link in self.links.values() if link.name == name), None)
+        links = self.links.values()
+        return next((link for link in links if name == link.name or name in link.alternatives), None)
+
+    def macs(self) -> frozenset[bytes]:
+        """Of all interfaces of this host."""
+        return frozenset(link.mac for link in self.links.values() if link.mac is not None)
 
     def on(self, index: int) -> list[Interface]:
         """The addresses on an interface."""
@@ -102,11 +118,39 @@ class View:
             for link in self.links.values()
         ]
 
-    def source(self, index: int, family: int, besides: frozenset[IPAddress]) -> IPAddress | None:
-        """The primary IPv4 address, or the link-local IPv6 one, of an interface that is ready for use."""
-        for change in self.addresses.values():
-            ip: IPv4Address | IPv6Address = change.address.ip
-            fits = change.index == index and ip.version == family and ip not in besides
-            if fits and change.usable and change.primary and (family == 4 or ip.is_link_local):
-                return ip
-        return None
+    def source(
+        self,
+        index: int,
+        family: int,
+        vips: Collection[IPAddress],
+        *,
+        peers: Collection[IPAddress] = (),
+        wanted: IPAddress | None = None,
+    ) -> Source | None:
+        """Which address of an interface a node speaks from, and why; None while there is none that is ready for use.
+
+        The one that is `wanted`; else the one that the unicast `peers` know; else (multicast over IPv6) the link-local
+        one; else one whose subnet has a VIP; else the primary one.
+        """
+        own = [
+            change
+            for (at, address), change in self.addresses.items()
+            if at == index and address.version == family and change.usable and not change.ours
+        ]
+        there = [change.address for change in own if change.address.ip not in vips]
+        primary = [change.address for change in own if change.primary and change.address.ip not in vips]
+        if wanted is not None:
+            return _first([one for one in there if one.ip == wanted], "as the values say")
+        if found := _first([one for one in there if one.ip in peers], "which is among `unicastPeers`"):
+            return found
+        if family == 6 and not peers:
+            return _first(
+                [one for one in primary if one.ip.is_link_local], "the interface's link-local address"
+            )
+        wider = [one for one in primary if not one.ip.is_link_local]
+        served = [one for one in wider if any(vip.version == family and vip in one.network for vip in vips)]
+        return _first(served, "whose subnet has a VIP") or _first(wider, "the interface's primary address")
+
+
+def _first(addresses: Sequence[Interface], why: str) -> Source | None:
+    return Source(addresses[0].ip, why) if addresses else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Final
@@ -22,7 +22,8 @@ from vipalived.vrrp.packet import (
     open_ipv4,
 )
 
-_SO_TIMESTAMPNS_NEW: Final = 64
+_STAMPS: Final = ((socket.SOL_SOCKET, 64), (socket.SOL_SOCKET, 35))
+"""SO_TIMESTAMPNS_NEW, from Linux 5.1 on, and the older one, whose seconds have 64 bits on 64-bit machines only."""
 _IP_MULTICAST_ALL: Final = 49
 _IPV6_MULTICAST_ALL: Final = 29
 _INTERNETWORK_CONTROL = 0xC0
@@ -31,6 +32,10 @@ _LARGEST = 4096
 _ANCILLARY = 256
 _PKTINFO = struct.Struct("16si")
 _TIMESPEC = struct.Struct("qq")
+
+
+Fact = tuple[int, int, bytes]
+"""What the kernel says beside a packet: level, kind, value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ class Wire:
             bpf.attach(sock, bpf.vrid_ipv4(vrid, ah=ah) if family == 4 else bpf.vrid_ipv6(vrid))
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, _CONTROL_PRIORITY)
-            sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS_NEW, 1)
+            _stamp(sock)
             (_prepare_ipv4 if family == 4 else _prepare_ipv6)(sock, index)
         except OSError:
             sock.close()
@@ -78,25 +83,32 @@ class Wire:
             (str(destination), 0, 0, scope),
         )
 
-    def receive(self) -> Iterator[Received]:
-        """Everything that is waiting."""
-        emptied = clock.now()
-        while True:
+    def receive(self, most: int) -> tuple[list[Received], int]:
+        """What is waiting, up to so many packets, and how many there were.
+
+        Of copies, which a loop in the network makes by the thousand, there is the last one only.
+        """
+        emptied, read = clock.now(), 0
+        found: dict[tuple[bytes, object], tuple[str, list[Fact]]] = {}
+        while read < most:
             try:
                 data, ancillary, _, sender = self._socket.recvmsg(_LARGEST, _ANCILLARY)
-            except BlockingIOError:
+            except OSError:  # nothing more, or the interface went down or away: its event will come
+                self._emptied = emptied
                 break
-            except OSError:  # the interface went down or away: its event will come
-                break
-            facts = {(level, kind): value for level, kind, value in ancillary}
-            content = open_ipv4(data) if self.family == 4 else _open_ipv6(data, sender[0], facts)
-            yield Received(content, self._arrival(facts))
-        self._emptied = emptied
+            found[data, sender] = sender[0], ancillary
+            read += 1
+        return [self._opened(data, *facts) for (data, _), facts in found.items()], read
+
+    def _opened(self, data: bytes, sender: str, ancillary: list[Fact]) -> Received:
+        facts = {(level, kind): value for level, kind, value in ancillary}
+        content = open_ipv4(data) if self.family == 4 else _open_ipv6(data, sender, facts)
+        return Received(content, self._arrival(facts))
 
     def _arrival(self, facts: dict[tuple[int, int], bytes]) -> float:
         """Never before the queue was last seen empty: the wall clock may have been set since."""
         now = clock.now()
-        stamp = facts.get((socket.SOL_SOCKET, _SO_TIMESTAMPNS_NEW))
+        stamp = next((facts[kind] for kind in _STAMPS if kind in facts), None)
         if stamp is None:
             return now
         seconds, nanoseconds = _TIMESPEC.unpack(stamp)
@@ -107,12 +119,26 @@ class Wire:
         self._socket.close()
 
 
+def _stamp(sock: socket.socket) -> None:
+    """Asks for the time of each packet; without it the time is that of reading it."""
+    for _, option in _STAMPS:
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, option, 1)
+            return
+
+
+def _refine(sock: socket.socket, level: int, option: int, value: int) -> None:
+    """An option that older kernels do not have, and that the engine can do without."""
+    with suppress(OSError):
+        sock.setsockopt(level, option, value)
+
+
 def _prepare_ipv4(sock: socket.socket, index: int) -> None:
     mreqn = struct.pack("4s4si", GROUP_V4.packed, bytes(4), index)
     sock.setsockopt(socket.IPPROTO_IP, socket.IP_HDRINCL, 1)
     sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, mreqn)
     sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
-    sock.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
+    _refine(sock, socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
     sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, mreqn)
 
 
@@ -123,11 +149,11 @@ def _prepare_ipv6(sock: socket.socket, index: int) -> None:
         (socket.IPV6_TCLASS, _INTERNETWORK_CONTROL),
         (socket.IPV6_MULTICAST_IF, index),
         (socket.IPV6_MULTICAST_LOOP, 0),
-        (_IPV6_MULTICAST_ALL, 0),
         (socket.IPV6_RECVPKTINFO, 1),
         (socket.IPV6_RECVHOPLIMIT, 1),
     ):
         sock.setsockopt(socket.IPPROTO_IPV6, option, value)
+    _refine(sock, socket.IPPROTO_IPV6, _IPV6_MULTICAST_ALL, 0)  # from Linux 4.20 on
     membership = struct.pack("16si", GROUP_V6.packed, index)
     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, membership)
 

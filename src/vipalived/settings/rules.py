@@ -179,6 +179,14 @@ RULES: tuple[Rule, ...] = (
         "not $values.hostNetwork",
     ),
     error(
+        ".interface",
+        "the loopback has no neighbours to be told of a VIP",
+        "name the interface that the nodes share; `auto` finds it",
+        lambda f: when("lo" in f.interfaces, "lo"),
+        'has "lo" $facts.interfaces',
+        reads=".interface nodes",
+    ),
+    error(
         ".trackInterface",
         "an interface is listed twice",
         "list each interface once",

@@ -164,12 +164,10 @@ def master_hears(turn: Turn, master: Master, advert: Advert) -> Turn:
     now = turn.now
     if turn.loses_to(advert):
         return yield_to(turn, advert, master.renew_at)
-    if advert.priority == RESIGN:
-        turn = turn.does(SendAdvert(turn.priority))
-        return echo(turn, replace(master, adver_at=now + turn.config.interval, sent_at=now))
     if now - master.answered_at >= ANSWER_GAP:
         turn = turn.does(SendAdvert(turn.priority))
-        master = replace(master, answered_at=now, sent_at=now)
+        due = now + turn.config.interval if advert.priority == RESIGN else master.adver_at
+        master = replace(master, answered_at=now, sent_at=now, adver_at=due)
     return echo(turn, master)
 
 
