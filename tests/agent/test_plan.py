@@ -86,6 +86,26 @@ def test_a_node_s_own_values_win() -> None:
     assert (found.interface, found.tracked, found.members[0].priority) == ("eth1", ("eth2",), 150)
 
 
+@pytest.mark.parametrize(
+    ("host", "node", "priority", "unnamed"),
+    [
+        ("cp-1", "cp-1", 150, False),
+        ("CP-1", "cp-1", 150, False),
+        ("cp-1.example.org", "cp-1", 150, False),
+        ("cp-2.Example.org", "cp-2.example.org", 120, False),
+        ("cp-3.example.org", "cp-3.example.org", 100, True),
+        ("cp-2", "cp-2", 100, True),
+    ],
+)
+def test_a_host_is_the_node_that_kubelet_makes_of_it(
+    host: str, node: str, priority: int, unnamed: bool
+) -> None:
+    nodes = {"cp-1": {"priority": 150}, "cp-2.example.org": {"priority": 120}}
+    found = plan(load([{"nodes": nodes}]).settings, host)
+    assert (found.node, found.members[0].priority, found.unnamed) == (node, priority, unnamed)
+    assert not plan(load([]).settings, host).unnamed
+
+
 def test_the_state_machine_gets_the_same_words() -> None:
     config = made().members[0].config(SOURCE)
     assert (config.vrid, config.priority, config.source, config.interval) == (51, 100, SOURCE, 1.0)

@@ -7,11 +7,11 @@ import sys
 
 SCRIPT = """
 import asyncio, os, signal
-from vipalived.agent.signals import Signals
-signals = Signals()
+from vipalived.agent import signals
+signals.note()
 for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM):
     os.kill(os.getpid(), number)
-print("ending", signals.ending, flush=True)
+print("ending", signals.ending(), flush=True)
 
 async def main():
     ended = asyncio.Event()
@@ -23,7 +23,7 @@ async def main():
     ended.clear()
     os.kill(os.getpid(), signal.SIGINT)
     await ended.wait()
-    print("ending", signals.ending)
+    print("ending", signals.ending())
 
 asyncio.run(main())
 """
@@ -42,3 +42,21 @@ def test_what_came_early_is_obeyed_in_its_order_and_what_comes_later_too() -> No
         "terminate",
         "ending False",
     ]
+
+
+FIRST = """
+import sys
+sys.argv = ["vipalived", "agent", "--help"]
+from vipalived.agent import signals
+signals.note = lambda: print(sorted({"asyncio", "click", "pydantic", "h11"} & set(sys.modules)), flush=True)
+from vipalived.__main__ import start
+start()
+"""
+
+
+def test_signals_are_noted_before_anything_is_loaded_that_takes_its_time() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("[]\nUsage: vipalived agent")

@@ -179,6 +179,40 @@ def full_log(place: Path) -> None:
     os.close(reading)
 
 
+def early_signals(place: Path) -> None:
+    """As process 1, from its first moments on: SIGTERM ends it, SIGHUP does not, and no VIP is left."""
+    values = place / "values.yaml"
+    values.write_text(
+        "engine: native\nhealthCheck: {enabled: false}\nkeepalived: {vrrpInstance: {interface: v0, "
+        "advertInt: 0.1, virtualIpAddress: 198.18.0.100/24}}\n"
+    )
+    words = [
+        sys.executable,
+        "-P",
+        "-m",
+        "vipalived",
+        "agent",
+        "-f",
+        str(values),
+        "--run-dir",
+        str(place / "run"),
+    ]
+    for step in range(1, 12):
+        with (place / f"log{step}").open("wb") as log:
+            outer = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", *words], stderr=log)
+        inner = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
+        wait(lambda inner=inner: bool(inner.read_text().split()), START, "process 1")
+        pid = int(inner.read_text().split()[0])
+        wait(lambda pid=pid: b"vipalived" in Path(f"/proc/{pid}/cmdline").read_bytes(), START, "the program")
+        # Python itself needs a moment before there is a first instruction of ours.
+        time.sleep(0.04 + step * 0.05)
+        os.kill(pid, signal.SIGHUP)
+        os.kill(pid, signal.SIGTERM)
+        code = outer.wait(START + MASTER_DOWN + SLACK)
+        assert code == 0, f"after {0.04 + step * 0.05:.2f} s: {code}, {(place / f'log{step}').read_text()}"
+        assert not held()
+
+
 def mute(place: Path) -> None:
     """Whom nobody can hear does not claim, and says so; once it can be heard it takes part."""
     shell("nft add table ip t")

@@ -14,7 +14,7 @@ STORIES = Path(__file__).with_name("hostile.py")
 NAMESPACES = ("--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child")
 
 
-OF_THE_HOST = ("new_mac", "replaced", "away_and_back", "overrun", "full_log", "mute")
+OF_THE_HOST = ("new_mac", "replaced", "away_and_back", "overrun", "full_log", "early_signals", "mute")
 OF_THE_SEGMENT = (
     *("storm_of_losers", "storm_of_bad_checksums", "storm_of_its_own", "storm_of_claims"),
     "storm_at_a_backup",

@@ -268,6 +268,15 @@ class TestHitlessResignation:
         state, _ = step(CONFIG, replace(STARTED, released=True), Rejoin(), 3.0)
         assert state == backup(6.609375)
 
+    def test_who_has_heard_nobody_waits_for_a_shorter_interval_at_once(self):
+        slow = replace(CONFIG, interval=40.0)
+        waiting = State(role=Backup(144.375, 40.0), started=True)
+        state, actions = step(CONFIG, waiting, Reconfigured(slow), 5.0)
+        assert (state.role, actions) == (Backup(8.609375, 1.0), ())
+        # One that has heard a Master goes by that one's.
+        heard = replace(waiting, role=Backup(144.375, 40.0, HIGHER, master_priority=150))
+        assert step(CONFIG, heard, Reconfigured(slow), 5.0)[0] == heard
+
     def test_an_address_of_the_nodes_own_is_given_away_once_and_taken_no_more(self):
         state, actions = step(CONFIG, master(), Bar(True), 0.5)
         assert actions == (SendAdvert(0), changed(Master, Resigning, Reason.OWN_ADDRESS))

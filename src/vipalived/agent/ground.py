@@ -141,6 +141,7 @@ class Ground:
             self._bar()
 
     def put_last(self) -> None:
+        """The addresses go behind the node's own ones."""
         for member in self.members:
             member.put_last()
 
@@ -166,6 +167,7 @@ class Ground:
             self._step(Bar(bool(own)))
 
     def clear_strays(self) -> None:
+        """What is there although the engine holds nothing, and an agent has put there, is taken off."""
         if router.holds(self._state()):
             return
         for vip in self.view.left(self.index, self.plan.vips):
@@ -173,25 +175,22 @@ class Ground:
                 self.log.say(f"{vip} was left behind, and is removed")
 
     def look(self) -> None:
+        """As at the start: what is there, and what it can be used for."""
         self.view = self._kernel.view()
         self.reassess()
 
     def _look_back(self) -> None:
         """More has changed than the kernel could tell: the host is compared with what it should be."""
         self.view = self._kernel.view()
-        self.reassess(anew=True)
         there = self.view.left(self.index, self.plan.vips)
         missing = [ip for member in self.members for ip in member.held if ip not in there]
-        self.log.say(
-            "too much has changed on this host to be told one by one: "
-            + (
-                f"{', '.join(map(str, missing))} had been removed"
-                if missing
-                else "nothing of ours was touched"
-            )
+        for member in self.members:
+            member.held.difference_update(missing)
+        said = (
+            f"{', '.join(map(str, missing))} had been removed" if missing else "nothing of ours was touched"
         )
-        for ip in missing:
-            self._vip_removed(ip)
+        self.log.say(f"too much has changed on this host to be told one by one: {said}")
+        self.reassess(anew=True)
         self.clear_strays()
 
     def _lost(self, changes: Iterable[Change]) -> bool:
@@ -268,6 +267,7 @@ class Ground:
             self._step(Reconfigured(previous))
 
     def health(self) -> None:
+        """The API server's standing, or a dead node's where a tracked interface is down."""
         links = [self.view.link(name) for name in self.plan.tracked]
         whole = all(link is not None and link.running for link in links)
         standing = self.standing if whole else Standing.DEAD

@@ -5,25 +5,25 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from vipalived.agent import log, process
+from vipalived.agent import log, process, signals
 from vipalived.agent.child import Child
 from vipalived.agent.plan import Plan
 from vipalived.agent.service import Service, Sources
-from vipalived.agent.signals import Signals
 from vipalived.errors import ExitCode, MissingRequirement
 
 _LOOK = 0.05
 """Seconds between two looks whether the agent is to end before it has read its settings."""
 
 
-def run(sources: Sources, signals: Signals) -> int:
+def run(sources: Sources) -> int:
     """Runs until SIGTERM has been obeyed; the exit code.
 
     Raises InvalidSettings for settings that cannot be used at the start, and PermissionMissing.
     """
+    signals.note()
     process.require_permissions()
     _make(sources.directory)
-    plan = _read(sources, signals)
+    plan = _read(sources)
     if plan is None:
         return ExitCode.OK
     log.to_stderr(plan.log_format, plan.log_level)
@@ -31,16 +31,16 @@ def run(sources: Sources, signals: Signals) -> int:
         import vipalived.agent.metrics  # noqa: F401 - the first scrape must not wait for it
 
     async def serve() -> None:
-        await Service(sources, plan).serve(signals)
+        await Service(sources, plan).serve()
 
     asyncio.run(serve())
     return ExitCode.OK
 
 
-def _read(sources: Sources, signals: Signals) -> Plan | None:
+def _read(sources: Sources) -> Plan | None:
     """The settings; None when the agent is to end before."""
     child = Child(sources.read)
-    while not signals.ending:
+    while not signals.ending():
         if child.says(_LOOK) and child.read():
             return child.result()
     child.kill()

@@ -90,6 +90,7 @@ class MemberPlan:
 class Plan:
     """A node's virtual router on an interface; `tracked` are further interfaces that must be up.
 
+    `unnamed`: there are values for single nodes, and none for this one.
     `endpoint` is the address and port of the HTTP endpoint; None where there is none, as for `health`;
     Where the values say `auto`, that is the interface's name until `on`
     has put one in its place; `chosen` is why it is that one.
@@ -99,6 +100,7 @@ class Plan:
     tracked: tuple[str, ...]
     members: tuple[MemberPlan, ...]
     node: str = ""
+    unnamed: bool = False
     health: HealthCheck | None = None
     endpoint: tuple[str, int] | None = None
     log_format: Literal["text", "json"] = "text"
@@ -154,7 +156,8 @@ def _kind(auth: Auth | None) -> AuthType | None:
 
 
 def plan(settings: Settings, node: str) -> Plan:
-    """What the node called `node` runs."""
+    """What the node of this host name runs."""
+    node = settings.node_name(node)
     own, instance = settings.node(node), settings.keepalived.vrrp_instance
     tracked = dict.fromkeys(name for name in instance.track_interface if name != own.interface)
     members = tuple(_member(settings, node, router) for router in settings.virtual_routers())
@@ -164,6 +167,7 @@ def plan(settings: Settings, node: str) -> Plan:
         tracked=tuple(tracked),
         members=members,
         node=node,
+        unnamed=bool(settings.nodes) and node not in settings.nodes,
         health=_health(settings.health_check),
         endpoint=(endpoint.address, endpoint.port) if endpoint.port else None,
         log_format=agent.log_format,

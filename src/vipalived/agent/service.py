@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from vipalived.agent import interface, log, process
+from vipalived.agent import interface, log, process, signals
 from vipalived.agent.checker import Checker
 from vipalived.agent.control import Control
 from vipalived.agent.endpoint import Endpoint
@@ -23,7 +23,6 @@ from vipalived.agent.log import Log
 from vipalived.agent.native import Engine
 from vipalived.agent.plan import Plan
 from vipalived.agent.reader import Reader
-from vipalived.agent.signals import Signals
 from vipalived.agent.snapshot import Snapshot
 from vipalived.agent.succession import Claimant, Seat
 from vipalived.agent.watch import watch
@@ -72,12 +71,13 @@ class Service:
         self._escaped: asyncio.Future[None] = self._loop.create_future()
         self._log = Log("agent")
 
-    async def serve(self, signals: Signals) -> None:
+    async def serve(self) -> None:
         """Until SIGTERM; a plan of another identity gets an engine of its own."""
         self._loop.set_exception_handler(self._catch)
         signals.obey(self._terminate, self._reload)
         if refused := process.be_prompt():
             self._log.say(refused)
+        self._introduce(self._plan)
         self._open_endpoint(self._plan)
         beside = {
             "control socket": self._control.serve,
@@ -94,6 +94,10 @@ class Service:
             self._reader.close()
             for task in tasks:
                 task.cancel()
+
+    def _introduce(self, plan: Plan) -> None:
+        if plan.unnamed:
+            self._log.say(f"`nodes` does not name {plan.node}, which has the values for all nodes")
 
     async def _run_engines(self) -> None:
         """One after the other: for the next plan, or after a bug."""
@@ -354,6 +358,8 @@ class Service:
         if plan.endpoint != newest.endpoint:
             self._open_endpoint(plan)
         log.set_level(plan.log_level)
+        if plan.unnamed != newest.unnamed:
+            self._introduce(plan)
         if engine is None or self._next is not None or self._terminating.is_set():
             # There is none yet, or it makes way for a successor: this plan is the successor's.
             self._next = plan

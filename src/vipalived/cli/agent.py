@@ -66,7 +66,6 @@ def agent(
     """
     from vipalived.agent import main
     from vipalived.agent.service import Sources
-    from vipalived.agent.signals import Signals
 
     name = node or platform.node()
     if log_format is not None:
@@ -83,4 +82,4 @@ def agent(
         return plan(settings, name)
 
     files = () if Path("-") in values else values
-    return main.run(Sources(read, files, run_directory), Signals())
+    return main.run(Sources(read, files, run_directory))

@@ -535,6 +535,12 @@ class Settings(Model):
             unicast_source_address=override.unicast_source_address or instance.unicast_source_address,
         )
 
+    def node_name(self, host: str) -> str:
+        """What a host of this name is called in the values: as kubelet has it in lower case, or by its first label."""
+        name = host.lower()
+        label = name.partition(".")[0]
+        return label if name not in self.nodes and label in self.nodes else name
+
     def of_release(self, name: str) -> Settings:
         """The settings with the virtual router ID that `auto` means for the Helm release of that name."""
         instance = self.keepalived.vrrp_instance

@@ -206,6 +206,10 @@ def _reconfigure(before: Turn, after: Turn) -> Turn:
     gone = tuple(a for a in before.config.addresses if a not in after.config.addresses)
     if gone and holds(after.state):
         after = after.does(RemoveAddresses(gone))
+    if isinstance(role := after.state.role, Backup) and role.master is None:
+        # Nobody's interval is known: the wait under way is for one's own, which may be shorter now.
+        soonest = min(role.master_down_at, after.backup().master_down_at)
+        after = after.stay(replace(role, master_down_at=soonest, interval=after.config.interval))
     if not (isinstance(role := after.state.role, Master) and after.takes_part):
         return _settle(before, after, Reason.RECONFIGURED)
     config, now = after.config, after.now
