@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,15 +83,24 @@ def until(said: str, daemons: list[Daemon]) -> None:
         time.sleep(0.05)
 
 
+def facts(daemon: Daemon, name: str) -> list[str]:
+    """What proc(5) has of each of its processes; the child that has read the settings is gone by now."""
+    found = []
+    for pid in daemon.pids():
+        with suppress(ProcessLookupError, FileNotFoundError):
+            found.append(Path(f"/proc/{pid}/{name}").read_text())
+    return found
+
+
 def cpu(daemons: list[Daemon]) -> float:
     """Seconds of CPU that they have used, to the nanosecond."""
-    stats = (Path(f"/proc/{pid}/schedstat").read_text() for daemon in daemons for pid in daemon.pids())
+    stats = (stat for daemon in daemons for stat in facts(daemon, "schedstat"))
     return sum(int(stat.split()[0]) for stat in stats) / 1e9
 
 
 def proportional(daemon: Daemon) -> float:
-    """MiB of an agent's processes, each page counted once (PSS); proc(5)."""
-    rollups = (Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in daemon.pids())
+    """MiB of an agent's processes, each page counted once (PSS)."""
+    rollups = [rollup for rollup in facts(daemon, "smaps_rollup") if "Pss:" in rollup]
     return sum(int(rollup.partition("Pss:")[2].split()[0]) for rollup in rollups) / 1024
 
 
