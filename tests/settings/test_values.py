@@ -348,6 +348,21 @@ def test_an_assignment_without_a_key_or_a_value_is_refused(argument: str) -> Non
         assign({}, argument)
 
 
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("a=1 2", "`--set-json`: expected a comma behind a JSON value"),
+        ("a=x", "`--set-json`: expected JSON from character 3 on"),
+        ('{"a": 1}, b=2', "`--set-json`: expected nothing behind the object"),
+        ('{"a": 1} b', "`--set-json`: expected a comma behind a JSON value"),
+    ],
+)
+def test_what_is_no_json_is_told_without_its_value(argument: str, said: str) -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        assign({}, argument, "--set-json")
+    assert str(caught.value) == said
+
+
 def test_a_later_assignment_lies_over_an_earlier_one() -> None:
     assert assign(assign({}, "a.b=1"), "a={x}") == {"a": ["x"]}
 

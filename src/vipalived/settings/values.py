@@ -192,7 +192,8 @@ class _Reader:
 
     def problem(self, message: str, hint: str | None = None) -> InvalidSettings:
         """Says where, and what only when it cannot be a part of a value: that may be a password."""
-        place = f"`{self.option} {printable(self.text)}`" if "=" not in self.text else f"`{self.option}`"
+        secret = "=" in self.text or self.text.lstrip().startswith("{")
+        place = f"`{self.option}`" if secret else f"`{self.option} {printable(self.text)}`"
         return InvalidSettings((Problem("", f"{place}: {message}", hint),))
 
 
