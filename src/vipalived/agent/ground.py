@@ -69,10 +69,16 @@ class Ground:
         self._retry: asyncio.TimerHandle | None = None
         self.mute, self.patience = False, RETRY
 
+    @property
+    def group(self) -> Group:
+        """The members as the state machine knows them now."""
+        return Group(tuple(member.config for member in self.members))
+
     def start(self) -> None:
         """Look at the host, and hear of it from now on."""
         self._loop.add_reader(self._kernel, self._hear_kernel)
-        self.look()
+        self.view = self._kernel.view()
+        self.reassess()
 
     def settle(self) -> None:
         """What a dead predecessor has left is put in its place, or taken off."""
@@ -174,11 +180,6 @@ class Ground:
             if self._kernel.remove(self.index, vip):
                 self.log.say(f"{vip} was left behind, and is removed")
 
-    def look(self) -> None:
-        """As at the start: what is there, and what it can be used for."""
-        self.view = self._kernel.view()
-        self.reassess()
-
     def _look_back(self) -> None:
         """More has changed than the kernel could tell: the host is compared with what it should be."""
         self.view = self._kernel.view()
@@ -255,7 +256,7 @@ class Ground:
         return self.view.source(self.index, plan.family, self.plan.vips, peers=plan.peers, wanted=plan.source)
 
     def _speak_from(self, sources: Iterable[Source | None]) -> None:
-        previous = Group(tuple(one.config for one in self.members)).config
+        previous = self.group.config
         for member, source in zip(self.members, sources, strict=True):
             if source is None:
                 continue
@@ -263,7 +264,7 @@ class Ground:
                 self.log.say(f"speaks from {source.address}, {source.why}")
             member.speak_from(source.address)
             self._ledger.source(source.address)
-        if Group(tuple(one.config for one in self.members)).config != previous:
+        if self.group.config != previous:
             self._step(Reconfigured(previous))
 
     def health(self) -> None:

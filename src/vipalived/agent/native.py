@@ -16,7 +16,6 @@ from vipalived.agent.plan import Plan
 from vipalived.agent.readers import AT_ONCE
 from vipalived.net import clock
 from vipalived.vrrp import group, router
-from vipalived.vrrp.group import Group
 from vipalived.vrrp.model import (
     RESIGN,
     Advert,
@@ -84,7 +83,7 @@ class Engine:
 
     def reconfigure(self, plan: Plan) -> None:
         """Change over to another plan of the same identity; a VIP that stays is not touched."""
-        previous = self._group().config
+        previous = self._ground.group.config
         self.plan = self._ground.plan = plan
         for member, its in zip(self._members, plan.members, strict=True):
             member.use(its)
@@ -100,12 +99,9 @@ class Engine:
 
     # one event
 
-    def _group(self) -> Group:
-        return Group(tuple(member.config for member in self._members))
-
     def _step(self, event: Event, member: int = 0, at: float | None = None) -> None:
         now = clock.now() if at is None else at
-        members = self._group()
+        members = self._ground.group
         config = members.config
         self.state, actions = group.step(members, self.state, event, now, member=member)
         for tagged in actions:
@@ -137,17 +133,13 @@ class Engine:
 
     def _ask(self) -> None:
         """Whether anybody else answers for the addresses: before the first claim, and while Master."""
-        config, role = self._group().config, self.state.role
+        config, role = self._ground.group.config, self.state.role
         newcomer = isinstance(role, Backup) and config.ask_first and not self.state.acquainted
         if newcomer or isinstance(role, Master):
             for member in self._members:
                 member.ask()
             # An answer counts for three intervals and more: two may be lost.
             self._asking = self._loop.call_later(config.interval if newcomer else ASKING, self._ask)
-
-    def _trouble(self, about: str, sentence: str) -> None:
-        self.log.trouble(about, sentence)
-        self._ledger.trouble(sentence)
 
     def _end_if_done(self) -> None:
         if isinstance(self.state.role, Initialize):
