@@ -126,7 +126,7 @@ class _Addresses:
     vips: list[str]
     peers: list[str]
     common_source: str
-    node_sources: list[str]
+    node_sources: list[str | list[str]]
 
 
 @st.composite
@@ -142,17 +142,24 @@ def _addresses(draw: st.DrawFn, version: int, nodes: int) -> _Addresses:
     peers = [peer for family in families if unicast for peer in [draw(others[family])]]
     peers += draw(st.lists(st.one_of(*others.values()), max_size=3)) if unicast else []
     peers = draw(st.permutations(list(dict.fromkeys(peers))))
-    candidates = st.one_of(*others.values(), *([st.sampled_from(peers)] if peers else []))
     # A node that is the only peer of its family would be left without one.
-    alone = [peer for peer in peers if [other.version for other in peers].count(peer.version) == 1]
-    sources = draw(
-        st.lists(candidates.filter(lambda source: source not in alone), max_size=nodes, unique=True)
-    )
+    several = [peer for peer in peers if [other.version for other in peers].count(peer.version) > 1]
+    candidates = st.sampled_from(several) if peers else st.one_of(*others.values())
+    sources = draw(st.lists(candidates, max_size=nodes, unique=True)) if several or not peers else []
+    own: list[str | list[str]] = []
+    while sources:
+        source, *sources = sources
+        other = next((one for one in sources if one.version != source.version), None)
+        if other and draw(st.booleans()):
+            sources.remove(other)
+            own.append([draw(spellings(source)), draw(spellings(other))])
+        else:
+            own.append(draw(spellings(source) | spellings(source).map(lambda one: [one])))
     return _Addresses(
         [draw(vips(address)) for address in mine],
         [draw(spellings(peer)) for peer in peers],
-        draw(st.just("") | candidates.flatmap(spellings)),
-        [draw(spellings(source)) for source in sources],
+        draw(st.just("") | st.one_of(*others.values()).flatmap(spellings)),
+        own,
     )
 
 
@@ -342,6 +349,9 @@ def valid_layers(draw: st.DrawFn, interfaces: st.SearchStrategy[str] = interface
         if index < len(addresses.node_sources):
             overrides[name]["unicastSourceAddress"] = addresses.node_sources[index]
     layer = draw(_kubernetes) | {"keepalived": draw(_keepalived(version, addresses, interfaces))}
+    if addresses.peers and addresses.common_source:
+        # For all nodes of a DaemonSet it would be one source.
+        layer["static"] = True
     layer |= draw(some(healthCheck=st.none() | _health_checks(addresses.vips)))
     layer |= draw(some(podMonitor=st.none() | _pod_monitors(scraped=_is_scraped(layer))))
     return layer | ({"nodes": overrides} if overrides or draw(st.booleans()) else {})

@@ -35,7 +35,7 @@ def generated() -> dict[Path, str]:
         CHART / "values.schema.json": chart.values_schema(),
         CHART / "templates" / "_defaults.tpl": chart.defaults_template(),
         CHART / "templates" / "_distributions.tpl": chart.distributions_template(),
-        CHART / "templates" / "_interface.tpl": chart.interface_template(),
+        CHART / "templates" / "_network.tpl": chart.network_template(),
         CHART / "templates" / "_rules.tpl": chart.rules_template(),
         CHART / "dashboards" / dashboard.FILE_NAME: dashboard.text(),
         **{CHART / "presets" / f"{name}.yaml": chart.preset(name) for name in DISTRIBUTIONS},

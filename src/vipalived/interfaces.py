@@ -1,6 +1,6 @@
 """Which interface `auto` means: the one whose subnet holds the VIP, else the one that the default route goes through.
 
-Pure. The agent asks it with what netlink says; plain keepalived's start script (`vipalived.render.interface`) does the
+Pure. The agent asks it with what netlink says; plain keepalived's start script (`vipalived.render.network`) does the
 same with `ip` and awk, and says it in the same words.
 """
 

@@ -70,9 +70,30 @@ def test_with_ah_there_is_no_role_that_another_could_go_on_with() -> None:
 
 def test_a_node_is_no_peer_of_itself() -> None:
     peers = ["198.18.0.1", "198.18.0.2", "198.18.0.3"]
-    (member,) = made({"unicastPeers": peers, "unicastSourceAddress": "198.18.0.1"}).members
-    assert member.source == SOURCE
+    (member,) = made({"unicastPeers": peers}).members
+    assert member.source is None
     assert member.policy(SOURCE).peers == {ip_address("198.18.0.2"), ip_address("198.18.0.3")}
+
+
+def test_a_node_speaks_from_an_address_of_its_own_for_each_family() -> None:
+    peers = ["198.18.0.1", "198.18.0.2", "2001:db8::1", "2001:db8::2"]
+    instance = {"virtualIpAddress": "198.18.0.100/24", "virtualIpAddresses": ["2001:db8::9/64"]}
+    layer = {
+        "keepalived": {"vrrpInstance": instance | {"unicastPeers": peers}},
+        "nodes": {
+            "cp-1": {"unicastSourceAddress": ["2001:DB8::1", "198.18.0.1"]},
+            "cp-2": {"unicastSourceAddress": "2001:db8::2"},
+        },
+    }
+    sources = {
+        name: [member.source for member in plan(load([layer]).settings, name).members]
+        for name in ("cp-1", "cp-2", "cp-3")
+    }
+    assert sources == {
+        "cp-1": [SOURCE, ip_address("2001:db8::1")],
+        "cp-2": [None, ip_address("2001:db8::2")],
+        "cp-3": [None, None],
+    }
 
 
 def test_a_node_s_own_values_win() -> None:

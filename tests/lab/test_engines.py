@@ -59,10 +59,11 @@ def test_keepalived_starts_as_in_the_pod_with_files_of_its_own(tmp_path: Path) -
     words = list(command.argv)
     daemon = words[words.index("--") + 1 :]
     assert daemon == [
-        *("/opt/keepalived", "-n", "-l", "-D", "-P", "-f", f"{tmp_path}/keepalived.conf", "-i", "cp-1"),
+        *("/opt/keepalived", "-n", "-l", "-D", "-P", "-f", f"{tmp_path}/ready.conf", "-i", "cp-1"),
         *("-p", f"{tmp_path}/main.pid", "-r", f"{tmp_path}/vrrp.pid", "-c", f"{tmp_path}/checkers.pid"),
     ]
-    assert command.env == {"TMPDIR": str(tmp_path)}
+    assert command.env == {"TMPDIR": str(tmp_path), "NODE_NAME": "cp-1"}
+    assert list(command.before)[:2] == ["sh", "-c"]
     bounding = next(word for word in words if word.startswith("--bounding-set=-all,"))
     assert {"+net_admin", "+net_raw", "+net_broadcast"} <= set(bounding.split("=")[1].split(","))
     assert "+sys_admin" not in bounding

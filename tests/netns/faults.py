@@ -182,7 +182,7 @@ def unicast(ward: Ward) -> None:
     peers = f"keepalived.vrrpInstance.unicastPeers={{{OWN},{PEER}}}"
     own = f"nodes.cp-1.unicastSourceAddress={OWN}"
     ward.examine(peers, own, NO_API).only()
-    daemon = ward.keepalived(peers, f"keepalived.vrrpInstance.unicastSourceAddress={PEER}")
+    daemon = ward.keepalived(peers, f"keepalived.vrrpInstance.unicastSourceAddress={PEER}", "static=true")
     ward.examine(peers, own, NO_API).tells("peers", "ok", f"heard {PEER}").only()
     more = f"keepalived.vrrpInstance.unicastPeers={{{OWN},{PEER},198.18.0.3}}"
     ward.examine(more, own, NO_API).tells("peers", "warning", "no answer from 198.18.0.3 on v0").only("peers")

@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,21 @@ class Namespace:
         self.worker.stdin.write(json.dumps(arguments) + "\n")
         self.worker.stdin.flush()
         return Verdict(*json.loads(self.worker.stdout.readline()))
+
+    def start(self, *arguments: str, environment: Mapping[str, str], output: Path) -> subprocess.Popen[bytes]:
+        """Start a program inside; what it says goes to a file."""
+        enter = (
+            "nsenter",
+            f"--target={self.worker.pid}",
+            "--user",
+            "--net",
+            "--mount",
+            "--preserve-credentials",
+        )
+        path = {"PATH": os.environ["PATH"]}
+        words = [*enter, "env", *(f"{name}={value}" for name, value in environment.items()), *arguments]
+        with output.open("wb") as said:
+            return subprocess.Popen(words, env=path, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
 
     def judge(self, configuration: str, node: str) -> Verdict:
         """What `keepalived --config-test` says to a configuration on one node."""

@@ -102,7 +102,7 @@ def test_annotations_of_the_values_stay() -> None:
     assert daemon_set["spec"]["template"]["metadata"]["annotations"] == {"a": "b"}
 
 
-GROUPS = ("engine", "keepalived", "native", "nodes", "health_check")
+GROUPS = ("engine", "keepalived", "native", "nodes", "static", "health_check")
 
 
 @quick

@@ -29,7 +29,7 @@ def test_presets_and_templates_are_those_of_the_model() -> None:
     assert chart.distributions_template() == (shipped / "templates/_distributions.tpl").read_text(
         encoding="utf-8"
     )
-    assert chart.interface_template() == (shipped / "templates/_interface.tpl").read_text(encoding="utf-8")
+    assert chart.network_template() == (shipped / "templates/_network.tpl").read_text(encoding="utf-8")
     for name in ("kubeadm", "k3s", "rke2"):
         assert chart.preset(name) == (shipped / f"presets/{name}.yaml").read_text(encoding="utf-8")
 

@@ -83,10 +83,9 @@ keepalived:
     virtualIpAddress: 198.18.0.9/24
     virtualIpAddresses: ['2001:db8::9/64', 'fe80::9/64']
     trackInterface: [eth2, bond0]
-    unicastSourceAddress: 198.18.0.7
     advertInt: 0.05
 nodes:
-  b: {priority: 255, state: MASTER, interface: eth2}
+  b: {priority: 255, state: MASTER, interface: eth2, unicastSourceAddress: ['2001:db8::2', 198.18.0.2]}
   a: {unicastSourceAddress: '2001:DB8::1'}
 """
     )
@@ -100,10 +99,11 @@ $PRIORITY=100
 @b $PRIORITY=255
 $NOPREEMPT=nopreempt
 @b $NOPREEMPT=
-$SOURCE4=unicast_src_ip 198.18.0.7
-@a $SOURCE4=
+$SOURCE4=
+@b $SOURCE4=unicast_src_ip 198.18.0.2
 $SOURCE6=
 @a $SOURCE6=unicast_src_ip 2001:DB8::1
+@b $SOURCE6=unicast_src_ip 2001:db8::2
 
 global_defs {
 """
@@ -135,7 +135,7 @@ vrrp_instance VI_CONTROL_PLANE {
   old_unicast_checksum never
   unicast_peer {
     198.18.0.1
-    198.18.0.2
+    @^b 198.18.0.2
   }
   virtual_ipaddress {
     198.18.0.9/24 noprefixroute
@@ -155,7 +155,7 @@ vrrp_instance VI_CONTROL_PLANE_V6 {
   $SOURCE6
   unicast_peer {
     @^a 2001:db8::1
-    2001:db8::2
+    @^b 2001:db8::2
   }
   virtual_ipaddress {
     fe80::200:5eff:fe00:233/64 noprefixroute

@@ -325,13 +325,7 @@ def texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-SCRIPTS = {
-    (static, interface == "auto"): script(
-        load([{"keepalived": {"vrrpInstance": {"interface": interface}}}]).settings, inline=static
-    )
-    for static in (False, True)
-    for interface in ("eth0", "auto")
-}
+SCRIPTS = {static: script(inline=static) for static in (False, True)}
 """Whatever the values are, the script is one of these."""
 
 
@@ -347,11 +341,8 @@ def test_nothing_in_the_values_reaches_the_script_or_another_object(layer: Layer
     spec = found[0]["spec"] if chosen.static else found[1]["spec"]["template"]["spec"]
     [container] = spec["containers"]
     mounted = [] if chosen.static else ["--values", "/etc/vipalived/values.yaml"]
-    chooses = "auto" in [chosen.node(name).interface for name in ("", *chosen.nodes)]
     assert container["command"] == (
-        ["vipalived", "agent", *mounted]
-        if chosen.runs_agent
-        else ["/bin/sh", "-c", SCRIPTS[chosen.static, chooses]]
+        ["vipalived", "agent", *mounted] if chosen.runs_agent else ["/bin/sh", "-c", SCRIPTS[chosen.static]]
     )
     assert list(yaml.load_all(to_yaml(found), Loader)) == found
 
@@ -451,7 +442,7 @@ def test_hostile_text_is_refused_or_stays_where_it_was_put(place: str, static: b
         else:
             assert configuration == before
         spec = found[-1]["spec"] if static else found[-1]["spec"]["template"]["spec"]
-        assert spec["containers"][0]["command"][2] == SCRIPTS[static, False]
+        assert spec["containers"][0]["command"][2] == SCRIPTS[static]
 
 
 def test_any_text_of_an_object_comes_out_as_it_went_in() -> None:

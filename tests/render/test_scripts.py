@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from vipalived.render import keepalived
-from vipalived.render.keepalived_container import CONFIG_FILE, script
+from vipalived.render.keepalived_container import script
+from vipalived.render.network import CONFIG_FILE, READY_FILE
 from vipalived.settings import load
 
-DAEMONSET_SCRIPT, STATIC_SCRIPT = (script(load().settings, inline=inline) for inline in (False, True))
+DAEMONSET_SCRIPT, STATIC_SCRIPT = (script(inline=inline) for inline in (False, True))
 SHELLS = [shell for shell in ("sh", "dash", "bash", "busybox") if shutil.which(shell)]
 
 
@@ -29,8 +30,10 @@ def shell(request: pytest.FixtureRequest) -> list[str]:
 def programs(tmp_path: Path) -> Path:
     """A directory that is the whole PATH."""
     (tmp_path / "bin").mkdir()
-    for name in ("sleep", "cat"):
+    for name in ("sleep", "cat", "awk", "sed"):
         (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
+    program(tmp_path / "bin", "ip", "[ \"$*\" != '-o link' ] || echo '2: eth0: <BROADCAST,UP> mtu 1500'")
+    (tmp_path / "keepalived.conf").write_text(keepalived.render(load().settings), encoding="utf-8")
     return tmp_path / "bin"
 
 
@@ -41,13 +44,15 @@ def program(directory: Path, name: str, body: str) -> None:
 
 
 KEEPALIVED = 'trap "exit 7" TERM\necho "$$ $*"\nwhile :; do sleep 0.01; done'
-ARGUMENTS = (
-    "--dont-fork --log-console --log-detail --vrrp "
-    "--use-file=/etc/keepalived/keepalived.conf --config-id=cp-1 $x"
-)
+ARGUMENTS = "--dont-fork --log-console --log-detail --vrrp --use-file={place}/ready.conf --config-id=cp-1 $x"
 
 
 def start(shell: list[str], script: str, programs: Path, **environment: str) -> subprocess.Popen[str]:
+    """The container's own directories are not here: the script is the same but for these places."""
+    place = programs.parent
+    script = script.replace(CONFIG_FILE, f"{place}/keepalived.conf").replace(
+        READY_FILE, f"{place}/ready.conf"
+    )
     return subprocess.Popen(
         [*shell, script],
         env={"PATH": str(programs), "NODE_NAME": "cp-1 $x", **environment},
@@ -57,10 +62,10 @@ def start(shell: list[str], script: str, programs: Path, **environment: str) -> 
     )
 
 
-def check_runs(process: subprocess.Popen[str]) -> None:
+def check_runs(process: subprocess.Popen[str], place: Path) -> None:
     """keepalived has the shell's place, so the kubelet's SIGTERM is its own."""
     assert process.stdout
-    assert process.stdout.readline() == f"{process.pid} {ARGUMENTS}\n"
+    assert process.stdout.readline() == f"{process.pid} {ARGUMENTS.format(place=place)}\n"
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=10) == 7
     process.communicate()
@@ -69,7 +74,7 @@ def check_runs(process: subprocess.Popen[str]) -> None:
 def test_keepalived_takes_the_place_of_the_shell(shell: list[str], programs: Path) -> None:
     program(programs, "keepalived", KEEPALIVED)
     program(programs, "apk", "echo called >&2; exit 1")
-    check_runs(start(shell, DAEMONSET_SCRIPT, programs))
+    check_runs(start(shell, DAEMONSET_SCRIPT, programs), programs.parent)
 
 
 def test_keepalived_is_installed_where_it_is_missing(
@@ -82,7 +87,18 @@ def test_keepalived_is_installed_where_it_is_missing(
         f'[ "$*" = "add --no-cache keepalived" ] && ln -s {tmp_path}/ready {programs}/keepalived',
     )
     (programs / "ln").symlink_to(str(shutil.which("ln")))
-    check_runs(start(shell, DAEMONSET_SCRIPT, programs))
+    check_runs(start(shell, DAEMONSET_SCRIPT, programs), programs.parent)
+
+
+def test_an_image_without_what_the_network_is_asked_by_says_so(shell: list[str], programs: Path) -> None:
+    program(programs, "keepalived", KEEPALIVED)
+    (programs / "awk").unlink()
+    process = start(shell, DAEMONSET_SCRIPT, programs)
+    _, said = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert said == (
+        "vipalived: ip and awk are not in the image, and what keepalived is to run on is found by them\n"
+    )
 
 
 @pytest.mark.parametrize("words", [DAEMONSET_SCRIPT, STATIC_SCRIPT])
@@ -107,8 +123,12 @@ def test_the_static_pod_writes_its_configuration_byte_for_byte(
 ) -> None:
     program(programs, "keepalived", KEEPALIVED)
     written = tmp_path / "keepalived.conf"
-    # The container's own directory is not here: the script is the same but for that place.
-    words = STATIC_SCRIPT.replace(f">{CONFIG_FILE}", f">{written}")
-    assert words != STATIC_SCRIPT
-    check_runs(start(shell, words, programs, KEEPALIVED_CONF=configuration))
+    process = start(shell, STATIC_SCRIPT, programs, KEEPALIVED_CONF=configuration)
+    if "interface" in configuration:
+        check_runs(process, tmp_path)
+    else:
+        assert process.stderr
+        process.stderr.readline()
+        process.kill()
+        process.communicate(timeout=10)
     assert written.read_bytes() == configuration.encode()

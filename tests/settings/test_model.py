@@ -44,9 +44,9 @@ def test_a_node_has_its_own_values_over_the_common_ones() -> None:
         "{keepalived: {vrrpInstance: {unicastSourceAddress: 198.18.0.7}},"
         " nodes: {a: {priority: 9, interface: eth9, state: MASTER, unicastSourceAddress: 198.18.0.9}, b: {}}}"
     )
-    assert common.node("a") == Node("a", "MASTER", "eth9", 9, False, "198.18.0.9")
-    assert common.node("b") == Node("b", "BACKUP", "eth0", 100, True, "198.18.0.7")
-    assert common.node("unknown") == Node("unknown", "BACKUP", "eth0", 100, True, "198.18.0.7")
+    assert common.node("a") == Node("a", "MASTER", "eth9", 9, False, ("198.18.0.9",))
+    assert common.node("b") == Node("b", "BACKUP", "eth0", 100, True, ("198.18.0.7",))
+    assert common.node("unknown") == Node("unknown", "BACKUP", "eth0", 100, True, ("198.18.0.7",))
 
 
 def test_each_address_family_has_its_virtual_router() -> None:

@@ -29,9 +29,21 @@ def instance(text: str, rest: str = "") -> str:
     return f"{{keepalived: {{vrrpInstance: {{{text}}}, {rest}}}}}"
 
 
+def of_one_node(text: str) -> str:
+    return f"{{static: true, keepalived: {{vrrpInstance: {{{text}}}}}}}"
+
+
+def with_nodes(text: str, nodes: str) -> str:
+    return f"{{keepalived: {{vrrpInstance: {{{text}}}}}, nodes: {{{nodes}}}}}"
+
+
 V2 = "vrrpVersion: 2"
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 PEERS = "unicastPeers: [198.18.0.1, 198.18.0.2]"
+DUAL = (
+    "virtualIpAddress: 198.18.0.9/24, virtualIpAddresses: ['2001:db8::9/64'],"
+    " unicastPeers: [198.18.0.1, 198.18.0.2, '2001:db8::1', '2001:db8::2']"
+)
 PASSWORD = "expected up to 8 ASCII letters, digits or `@%^&*()_+=:;,./?<>|~[]-`"
 UNWRITABLE = "expected text without control characters and line separators that YAML cannot carry"
 CASES = {
@@ -247,8 +259,8 @@ CASES = {
         "error",
         f"{INSTANCE}.unicastPeers",
         "a peer or source address has an address family without a VIP, found 2001:db8::1",
-        instance(f"unicastSourceAddress: '2001:db8::1', {PEERS}"),
-        instance(f"unicastSourceAddress: 198.18.0.1, {PEERS}"),
+        of_one_node(f"unicastSourceAddress: '2001:db8::1', {PEERS}"),
+        of_one_node(f"unicastSourceAddress: 198.18.0.1, {PEERS}"),
     ),
     "a VIP as a peer": Case(
         "error",
@@ -262,7 +274,7 @@ CASES = {
         f"{INSTANCE}.unicastPeers",
         "the only peer of an address family is the node itself, found 198.18.0.1",
         "{keepalived: {vrrpInstance: {unicastPeers: [198.18.0.1]}}, nodes: {a: {unicastSourceAddress: 198.18.0.1}}}",
-        "{keepalived: {vrrpInstance: {unicastPeers: [198.18.0.2]}}, nodes: {a: {unicastSourceAddress: 198.18.0.1}}}",
+        instance("unicastPeers: [198.18.0.1]"),
     ),
     "a source without peers": Case(
         "warning",
@@ -271,13 +283,33 @@ CASES = {
         instance("unicastSourceAddress: 198.18.0.1"),
         instance("unicastSourceAddress: ''"),
     ),
-    "peers without nodes": Case(
-        "warning",
+    "peers of the others only": Case(
+        "error",
         f"{INSTANCE}.unicastPeers",
-        "no node is told which peer it is itself, so each holder also sends to itself and logs a warning "
-        "every time, found 198.18.0.1, 198.18.0.2",
-        instance(PEERS),
-        f"{{keepalived: {{vrrpInstance: {{{PEERS}}}}}, nodes: {{a: {{unicastSourceAddress: 198.18.0.1}}}}}}",
+        "a node's own address is not among the peers, which would not listen to it, found 198.18.0.3, 2001:db8::3",
+        with_nodes(DUAL, "a: {unicastSourceAddress: [198.18.0.3, '2001:db8::3']}"),
+        with_nodes(DUAL, "a: {unicastSourceAddress: [198.18.0.1, '2001:DB8:0::1']}"),
+    ),
+    "one source for all nodes": Case(
+        "error",
+        f"{INSTANCE}.unicastSourceAddress",
+        "one source address for all nodes, found 198.18.0.1, 2001:db8::1",
+        instance(f"{DUAL}, unicastSourceAddress: [198.18.0.1, '2001:db8::1']"),
+        of_one_node(f"{DUAL}, unicastSourceAddress: [198.18.0.1, '2001:db8::1']"),
+    ),
+    "two sources of one family": Case(
+        "error",
+        f"{INSTANCE}.unicastSourceAddress",
+        "expected one address for each family, found 198.18.0.1 and 198.18.0.2",
+        of_one_node(f"{PEERS}, unicastSourceAddress: [198.18.0.1, 198.18.0.2]"),
+        of_one_node(f"{PEERS}, unicastSourceAddress: [198.18.0.1]"),
+    ),
+    "two sources of one family of a node": Case(
+        "error",
+        f"{INSTANCE}.unicastSourceAddress",
+        "expected one address for each family, found 2001:db8::1 and 2001:db8::2",
+        with_nodes(DUAL, "a: {unicastSourceAddress: ['2001:db8::1', '2001:db8::2']}"),
+        with_nodes(DUAL, "a: {unicastSourceAddress: ['2001:db8::1', 198.18.0.2]}"),
     ),
     "two nodes with one address": Case(
         "error",
@@ -658,8 +690,8 @@ HINTS = {
     "a firewall rule for protocol 112 protects either",
     "the labels that the DaemonSet selects its pods by cannot be set here": "remove `app.kubernetes.io/name` "
     "and `app.kubernetes.io/instance`",
-    "no node is told which peer it is itself, so each holder also sends to itself and logs a warning every time": (
-        "say whose address is whose: `nodes: {NODE: {unicastSourceAddress: ADDRESS}}`"
+    "a node's own address is not among the peers, which would not listen to it": (
+        "list the addresses of all nodes: each one skips its own"
     ),
     "this annotation is the one that rolls the pods when the configuration changes": "remove `checksum/configmap`",
     "a key `<<` is a merge to YAML and cannot be rendered as a key": (

@@ -16,6 +16,7 @@ What the agent reads of the values, as a values file.
   "agent" (pick $newer.agent "enabled" "endpoint" "askFirst" "logFormat" "logLevel")
   "healthCheck" $newer.healthCheck
   "nodes" (default (dict) .Values.nodes)
+  "static" .Values.static
 | toYaml -}}
 {{- end -}}
 

@@ -64,6 +64,13 @@ Every VIP as written, the first one first; {"vips": [...]} as JSON.
 {{- end -}}
 
 {{/*
+The addresses of a `unicastSourceAddress`, which may be none, one or one for each family; {"list": [...]} as JSON.
+*/}}
+{{- define "vipalived.sources" -}}
+{{- dict "list" (ternary . (ternary (list) (list .) (empty .)) (kindIs "slice" .)) | toJson -}}
+{{- end -}}
+
+{{/*
 What one node runs with, by the name of the parameter that carries it in keepalived.conf, as JSON.
 Takes (dict "values" .Values "override" OVERRIDE).
 */}}
@@ -76,16 +83,17 @@ Takes (dict "values" .Values "override" OVERRIDE).
   {{- $state = "BACKUP" -}}
 {{- end -}}
 {{- $nopreempt := and $instance.nopreempt (eq $state "BACKUP") (ne $priority 255) -}}
-{{- $source := default "" (default $instance.unicastSourceAddress $override.unicastSourceAddress) -}}
-{{- $line := ternary "" (printf "unicast_src_ip %s" $source) (empty $source) -}}
-{{- $family := include "vipalived.family" $source -}}
+{{- $sources := dict -}}
+{{- range (include "vipalived.sources" (default $instance.unicastSourceAddress $override.unicastSourceAddress) | fromJson).list -}}
+  {{- $_ := set $sources (include "vipalived.family" .) (printf "unicast_src_ip %s" .) -}}
+{{- end -}}
 {{- dict
   "STATE" $state
   "INTERFACE" (default $instance.interface $override.interface)
   "PRIORITY" (toString $priority)
   "NOPREEMPT" (ternary "nopreempt" "" $nopreempt)
-  "SOURCE4" (ternary $line "" (eq $family "4"))
-  "SOURCE6" (ternary $line "" (eq $family "6"))
+  "SOURCE4" (default "" (get $sources "4"))
+  "SOURCE6" (default "" (get $sources "6"))
 | toJson -}}
 {{- end -}}
 
@@ -126,7 +134,16 @@ What the rules between values look at, as JSON; see vipalived.settings.rules.
 {{- $interfaces := list $common.INTERFACE -}}
 {{- $priorities := list $common.PRIORITY -}}
 {{- $masterNotOwner := and (eq $instance.state "MASTER") (ne $common.PRIORITY "255") -}}
+{{- $sources := list -}}
 {{- $nodeSources := list -}}
+{{- $sourcesOfOneFamily := false -}}
+{{- $unlistedSource := false -}}
+{{- $ofFamilies := list -}}
+{{- range (include "vipalived.sources" $instance.unicastSourceAddress | fromJson).list -}}
+  {{- $sources = append $sources (include "vipalived.canonical" .) -}}
+  {{- $ofFamilies = append $ofFamilies (include "vipalived.family" .) -}}
+{{- end -}}
+{{- if ne (len $ofFamilies) (len (uniq $ofFamilies)) -}}{{- $sourcesOfOneFamily = true -}}{{- end -}}
 {{- $overriddenPriorities := list -}}
 {{- $owners := 0 -}}
 {{- range $name, $override := .Values.nodes -}}
@@ -134,14 +151,20 @@ What the rules between values look at, as JSON; see vipalived.settings.rules.
   {{- $interfaces = append $interfaces $node.INTERFACE -}}
   {{- $priorities = append $priorities $node.PRIORITY -}}
   {{- if and (eq (default $instance.state $override.state) "MASTER") (ne $node.PRIORITY "255") -}}{{- $masterNotOwner = true -}}{{- end -}}
-  {{- with $override.unicastSourceAddress -}}{{- $nodeSources = append $nodeSources (include "vipalived.canonical" .) -}}{{- end -}}
+  {{- $ofFamilies := list -}}
+  {{- range (include "vipalived.sources" $override.unicastSourceAddress | fromJson).list -}}
+    {{- $source := include "vipalived.canonical" . -}}
+    {{- $nodeSources = append $nodeSources $source -}}
+    {{- $ofFamilies = append $ofFamilies (include "vipalived.family" .) -}}
+    {{- if not (has $source $peers) -}}{{- $unlistedSource = true -}}{{- end -}}
+  {{- end -}}
+  {{- if ne (len $ofFamilies) (len (uniq $ofFamilies)) -}}{{- $sourcesOfOneFamily = true -}}{{- end -}}
   {{- with $override.priority -}}
     {{- $overriddenPriorities = append $overriddenPriorities (int .) -}}
     {{- if eq (int .) 255 -}}{{- $owners = add1 $owners -}}{{- end -}}
   {{- end -}}
 {{- end -}}
-{{- $sources := $nodeSources -}}
-{{- with $instance.unicastSourceAddress -}}{{- $sources = append $sources (include "vipalived.canonical" .) -}}{{- end -}}
+{{- $sources = concat $sources $nodeSources -}}
 {{- $tracksOwnInterface := false -}}
 {{- range $instance.trackInterface -}}{{- if has . $interfaces -}}{{- $tracksOwnInterface = true -}}{{- end -}}{{- end -}}
 {{- $familyWithoutPeers := false -}}
@@ -188,6 +211,8 @@ What the rules between values look at, as JSON; see vipalived.settings.rules.
   "peers" $peers
   "sources" $sources
   "nodeSources" $nodeSources
+  "sourcesOfOneFamily" $sourcesOfOneFamily
+  "unlistedSource" $unlistedSource
   "interfaces" (uniq $interfaces)
   "priorities" $priorities
   "masterNotOwner" $masterNotOwner

@@ -1,5 +1,6 @@
 {{/*
-A value for keepalived.conf: itself where all nodes share it, else a reference to the parameter.
+A value for keepalived.conf: itself where all nodes share it, else a reference to the parameter; so is a source
+address that a node without one finds when it starts.
 Takes (dict "values" .Values "parameter" NAME).
 */}}
 {{- define "vipalived.value" -}}
@@ -8,6 +9,9 @@ Takes (dict "values" .Values "parameter" NAME).
 {{- range $name, $override := .values.nodes -}}
   {{- $own := get (include "vipalived.node" (dict "values" $.values "override" $override) | fromJson) $.parameter -}}
   {{- if ne $own $common -}}{{- $value = printf "$%s" $.parameter -}}{{- end -}}
+{{- end -}}
+{{- range .values.keepalived.vrrpInstance.unicastPeers -}}
+  {{- if and (eq $.parameter (printf "SOURCE%s" (include "vipalived.family" .))) (empty $common) -}}{{- $value = printf "$%s" $.parameter -}}{{- end -}}
 {{- end -}}
 {{- $value -}}
 {{- end -}}
@@ -136,10 +140,8 @@ vrrp_script api_server {
 {{- range .values.keepalived.vrrpInstance.unicastPeers -}}
   {{- if eq (include "vipalived.family" .) $.family -}}{{- $peers = append $peers . -}}{{- end -}}
 {{- end -}}
-{{- if $peers -}}
-  {{- with include "vipalived.value" (dict "values" .values "parameter" (printf "SOURCE%s" .family)) }}
-  {{ . }}
-  {{- end }}
+{{- if $peers }}
+  {{ include "vipalived.value" (dict "values" .values "parameter" (printf "SOURCE%s" .family)) }}
   {{- if and (eq .family "4") (eq (int .values.keepalived.vrrpVersion) 3) }}
   old_unicast_checksum never
   {{- end }}
@@ -153,7 +155,7 @@ vrrp_script api_server {
 
 {{- define "vipalived.peerCondition" -}}
 {{- range $name, $override := .nodes -}}
-  {{- with $override.unicastSourceAddress -}}
+  {{- range (include "vipalived.sources" $override.unicastSourceAddress | fromJson).list -}}
     {{- if eq (include "vipalived.canonical" .) (include "vipalived.canonical" $.peer) -}}{{- printf "@^%s " $name -}}{{- end -}}
   {{- end -}}
 {{- end -}}

@@ -74,9 +74,7 @@ command:
     {{- if .Values.static }}
     printf '%s' "$KEEPALIVED_CONF" >/etc/keepalived/keepalived.conf
     {{- end }}
-    {{- if include "vipalived.choosesInterface" . }}
-    {{- include "vipalived.chooseInterface" . | nindent 4 }}
-    {{- end }}
+    {{- include "vipalived.network" . | nindent 4 }}
     {{- include "vipalived.exec" . | nindent 4 }}
 env:
   {{- include "vipalived.nodeName" . | nindent 2 }}
@@ -128,13 +126,5 @@ command -v keepalived >/dev/null || apk add --no-cache keepalived || {
 exec, so that keepalived is PID 1 and gets SIGTERM: it resigns and takes the VIP away in a second.
 */}}
 {{- define "vipalived.exec" -}}
-exec keepalived --dont-fork --log-console --log-detail --vrrp --use-file=
-{{- if include "vipalived.choosesInterface" . }}"$conf"{{ else }}/etc/keepalived/keepalived.conf{{ end }} --config-id="$NODE_NAME"
-{{- end -}}
-
-{{/*
-"true" when some node is to choose its interface by itself.
-*/}}
-{{- define "vipalived.choosesInterface" -}}
-{{- if has "auto" (include "vipalived.facts" . | fromJson).interfaces -}}true{{- end -}}
+exec keepalived --dont-fork --log-console --log-detail --vrrp --use-file=/run/keepalived.conf --config-id="$NODE_NAME"
 {{- end -}}

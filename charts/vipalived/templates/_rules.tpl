@@ -73,6 +73,15 @@
 {{- if $facts.lonePeer -}}
 {{- print "- keepalived.vrrpInstance.unicastPeers: the only peer of an address family is the node itself\n  hint: list the addresses of the other nodes too\n" -}}
 {{- end -}}
+{{- if and $facts.peers $facts.unlistedSource -}}
+{{- print "- keepalived.vrrpInstance.unicastPeers: a node's own address is not among the peers, which would not listen to it\n  hint: list the addresses of all nodes: each one skips its own\n" -}}
+{{- end -}}
+{{- if and $facts.peers (not $values.static) $instance.unicastSourceAddress -}}
+{{- print "- keepalived.vrrpInstance.unicastSourceAddress: one source address for all nodes\n  hint: say whose it is: `nodes: {NODE: {unicastSourceAddress: ADDRESS}}`, or remove it: a node finds its own among `unicastPeers`; for a static pod of one node alone set `static: true`\n" -}}
+{{- end -}}
+{{- if $facts.sourcesOfOneFamily -}}
+{{- print "- keepalived.vrrpInstance.unicastSourceAddress: expected one address for each family\n  hint: a node speaks from one address of its own\n" -}}
+{{- end -}}
 {{- if ne (len $facts.nodeSources) (len (uniq $facts.nodeSources)) -}}
 {{- print "- nodes: two nodes have the same `unicastSourceAddress`\n  hint: give each node its own address\n" -}}
 {{- end -}}
@@ -171,9 +180,6 @@
 {{- end -}}
 {{- if and $facts.sources (not $facts.peers) -}}
 {{- print "- keepalived.vrrpInstance.unicastSourceAddress: a source address without `unicastPeers` does nothing: advertisements are multicast\n  hint: remove it, or list `unicastPeers`\n" -}}
-{{- end -}}
-{{- if and $facts.peers (not $facts.nodeSources) -}}
-{{- print "- keepalived.vrrpInstance.unicastPeers: no node is told which peer it is itself, so each holder also sends to itself and logs a warning every time\n  hint: say whose address is whose: `nodes: {NODE: {unicastSourceAddress: ADDRESS}}`\n" -}}
 {{- end -}}
 {{- if not (and $values.keepalived.garp.masterRepeat $values.keepalived.garp.masterRefreshRepeat) -}}
 {{- print "- keepalived.garp: keepalived sends at least one gratuitous ARP, so a repeat of 0 is rendered as 1\n  hint: use 1 or more\n" -}}

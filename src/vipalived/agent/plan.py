@@ -198,7 +198,7 @@ def _member(settings: Settings, node: str, router: VirtualRouter) -> MemberPlan:
     own, instance, garp = settings.node(node), settings.keepalived.vrrp_instance, settings.keepalived.garp
     version, authentication = settings.keepalived.vrrp_version, instance.authentication
     peers = frozenset(map(parse_address, instance.unicast_peers))
-    source = parse_address(own.unicast_source_address) if own.unicast_source_address else None
+    source = own.source(router.family)
     auth = Auth(AuthType(authentication.auth_type), authentication.auth_pass.encode())
     return MemberPlan(
         family=router.family,
@@ -218,5 +218,5 @@ def _member(settings: Settings, node: str, router: VirtualRouter) -> MemberPlan:
         ask_first=settings.agent.ask_first,
         auth=auth if version == 2 and auth.password else None,
         peers=frozenset(peer for peer in peers if peer.version == router.family),
-        source=source if source and source.version == router.family else None,
+        source=parse_address(source) if source else None,
     )

@@ -17,10 +17,14 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """How to start a daemon: its words, and what it finds in its environment besides ours."""
+    """How to start a daemon: its words, and what it finds in its environment besides ours.
+
+    `before` is run to its end ahead of that, and ahead of a reload.
+    """
 
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
+    before: Sequence[str] = ()
 
 
 class Daemon:

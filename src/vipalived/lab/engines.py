@@ -18,6 +18,7 @@ from vipalived.lab.bounds import NATIVE, RFC, Rule
 from vipalived.lab.daemon import Command
 from vipalived.lab.sandbox import python
 from vipalived.render import keepalived as our_configuration
+from vipalived.render.network import preparing_script
 from vipalived.settings import Settings
 from vipalived.settings.model import HealthCheck
 
@@ -67,11 +68,12 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Keepalived:
-    """A real keepalived, by default with the configuration that we render."""
+    """A real keepalived, by default with the configuration that we render, `prepared` by the pod's script."""
 
     program: str = "keepalived"
     name: str = "keepalived"
     baseline: bool = False
+    prepared: bool = True
     bounds: Mapping[str, Rule] = field(default_factory=lambda: RFC)
 
     def configuration(self, settings: Settings, node: str) -> str:  # noqa: ARG002 - the baseline differs per node
@@ -94,16 +96,18 @@ class Keepalived:
 
     def prepare(self, node: str, settings: Settings, directory: Path) -> Command:
         """The same start as in the pod, with files of its own and the pod's capabilities."""
-        file = directory / "keepalived.conf"
-        file.write_text(self.configuration(settings, node))
+        config, file = directory / "keepalived.conf", directory / "ready.conf"
+        config.write_text(self.configuration(settings, node))
         added = _added_capabilities(settings)
-        words = ["-n", "-l", "-D", "-P", "-f", str(file), "-i", node]
+        words = ["-n", "-l", "-D", "-P", "-f", str(file if self.prepared else config), "-i", node]
+        script = ["sh", "-c", preparing_script(str(config), str(file))]
         for option, name in (("-p", "main"), ("-r", "vrrp"), ("-c", "checkers")):
             words += [option, str(directory / f"{name}.pid")]
         kept = ",".join(f"+{name}" for name in dict.fromkeys((*_CONTAINER_CAPABILITIES.split(","), *added)))
         return Command(
             ["setpriv", f"--bounding-set=-all,{kept}", "--", self.path() or self.program, *words],
-            {"TMPDIR": str(directory)},
+            {"TMPDIR": str(directory), "NODE_NAME": node},
+            script if self.prepared else (),
         )
 
     def ready(self, log: str) -> bool:
@@ -144,6 +148,7 @@ class Keepalived023(Keepalived):
 
     name: str = "keepalived-0.2.3"
     baseline: bool = True
+    prepared: bool = False
 
     def configuration(self, settings: Settings, node: str) -> str:
         """The 0.2.3 configuration; where nodes differ, each gets its own values in their place."""

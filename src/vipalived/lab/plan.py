@@ -132,24 +132,19 @@ def _host(settings: Settings, name: str, index: int, addresses: tuple[Interface,
 
 def _given(settings: Settings, name: str, index: int) -> Iterator[Address]:
     """The address that the values give a node: its own source address, else the peer in its place."""
-    own = settings.nodes[name].unicast_source_address if name in settings.nodes else None
-    if own:
-        yield ip_address(own)
+    if own := _sources(settings, name):
+        yield from own
         return
-    spoken_for = {
-        ip_address(override.unicast_source_address)
-        for override in settings.nodes.values()
-        if override.unicast_source_address
-    }
+    spoken_for = {source for other in settings.nodes for source in _sources(settings, other)}
     peers = [ip_address(peer) for peer in settings.keepalived.vrrp_instance.unicast_peers]
     free = [peer for peer in peers if peer not in spoken_for]
-    unplaced = index - sum(1 for other in list(settings.nodes)[:index] if _has_source(settings, other))
+    unplaced = index - sum(1 for other in list(settings.nodes)[:index] if _sources(settings, other))
     for family in (4, 6):
         yield from [peer for peer in free if peer.version == family][unplaced : unplaced + 1]
 
 
-def _has_source(settings: Settings, name: str) -> bool:
-    return bool(settings.nodes[name].unicast_source_address)
+def _sources(settings: Settings, name: str) -> list[Address]:
+    return [ip_address(text) for text in settings.node(name).sources if name in settings.nodes]
 
 
 def _network(family: int, vips: Sequence[Interface], given: Iterable[Address], nodes: int) -> Network:

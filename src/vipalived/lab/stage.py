@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from vipalived.errors import VipalivedError
 from vipalived.lab.bounds import Limits, Timing, recovery_deadline, settling_deadline
-from vipalived.lab.daemon import Daemon
+from vipalived.lab.daemon import Command, Daemon
 from vipalived.lab.engines import Engine
 from vipalived.lab.kubectl import read
 from vipalived.lab.pressure import Quota, busy
@@ -77,8 +78,22 @@ class Stage:
         """A fresh daemon on the node."""
         place = self._place(node)
         place.mkdir(exist_ok=True)
-        command = self.engine.prepare(node, self.settings, place)
+        command = self._prepared(node, self.settings)
         self.daemons[node] = Daemon(node, self.world.enter(node), command, place / "daemon.log")
+
+    def _prepared(self, node: str, settings: Settings) -> Command:
+        """How to start the node's daemon, once all is done that comes before."""
+        command = self.engine.prepare(node, settings, self._place(node))
+        if command.before:
+            words, environment = [*self.world.enter(node), *command.before], os.environ | dict(command.env)
+            try:
+                done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=10)  # noqa: PLW1510
+            except subprocess.TimeoutExpired as error:
+                said = (error.stderr or b"").decode(errors="replace")
+                raise TrialFailed(f"keepalived has nothing to run on: {said}") from error
+            if done.returncode:
+                raise TrialFailed(f"keepalived cannot be started: {done.stderr}")
+        return command
 
     def stop(self, node: str) -> None:
         """SIGTERM to the node's daemon, which stops in its own time."""
@@ -105,7 +120,7 @@ class Stage:
 
     def reload(self, node: str) -> None:
         """The node's daemon reads values that differ a little from those before; waits until it runs with them."""
-        self.engine.prepare(node, changed(self.settings), self._place(node))
+        self._prepared(node, changed(self.settings))
         daemon = self.daemons[node]
         before = len(daemon.said())
         daemon.hang_up()

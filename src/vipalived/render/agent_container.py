@@ -32,6 +32,7 @@ def values(settings: Settings) -> str:
             "agent": {"endpoint", "ask_first", "log_format", "log_level"},
             "health_check": True,
             "nodes": True,
+            "static": True,
         },
         exclude_none=True,
     )

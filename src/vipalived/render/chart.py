@@ -14,7 +14,7 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from vipalived.errors import Problem
-from vipalived.render.interface import choosing_script
+from vipalived.render.network import preparing_script
 from vipalived.settings.distributions import CONTROL_PLANE, DISTRIBUTIONS, MARKED, node_selector, tolerations
 from vipalived.settings.loading import defaults
 from vipalived.settings.model import NEWER, Model, Settings, may_be_absent
@@ -139,10 +139,10 @@ def preset(distribution: str) -> str:
     return head + yaml.safe_dump(values, sort_keys=False, width=200)
 
 
-def interface_template() -> str:
-    """The part of the start script that chooses the interface, as the template `vipalived.chooseInterface`."""
-    define = '{{- define "vipalived.chooseInterface" -}}'
-    return f"{{{{/* {_GENERATED} */}}}}\n\n{define}\n{choosing_script()}{{{{- end -}}}}\n"
+def network_template() -> str:
+    """The part of the start script that waits for interface and address, as the template `vipalived.network`."""
+    define = '{{- define "vipalived.network" -}}'
+    return f"{{{{/* {_GENERATED} */}}}}\n\n{define}\n{preparing_script()}{{{{- end -}}}}\n"
 
 
 def rules_template() -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from vipalived.settings import Node, Settings, VirtualRouter
 from vipalived.settings.addresses import parse_address, parse_vip
+from vipalived.settings.model import addresses_of
 
 _STALE_ARP = (
     # With equal priorities several Backups claim at once; the winner must have the last gratuitous ARP.
@@ -52,15 +53,24 @@ def _text(lines: Iterator[str]) -> str:
 
 
 def _source(node: Node, family: int) -> str:
-    address = node.unicast_source_address
-    return f"unicast_src_ip {address}" if address and parse_address(address).version == family else ""
+    address = node.source(family)
+    return f"unicast_src_ip {address}" if address else ""
 
 
 def _value(settings: Settings, parameter: str) -> str:
     """The value itself where all nodes share it, else a reference to the parameter."""
     value = _PARAMETERS[parameter]
     common = value(settings.node(""))
-    return common if all(value(settings.node(name)) == common for name in settings.nodes) else f"${parameter}"
+    shared = all(value(settings.node(name)) == common for name in settings.nodes)
+    return common if shared and not _is_found(settings, parameter, common) else f"${parameter}"
+
+
+def _is_found(settings: Settings, parameter: str, common: str) -> bool:
+    """Whether a node without a source of its own finds one when it starts; see `vipalived.render.network`."""
+    families = {
+        f"SOURCE{parse_address(one).version}" for one in settings.keepalived.vrrp_instance.unicast_peers
+    }
+    return parameter in families and not common
 
 
 def _parameters(settings: Settings) -> Iterator[str]:
@@ -176,13 +186,15 @@ def _unicast(settings: Settings, family: int) -> Iterator[str]:
     of_family = [peer for peer in peers if parse_address(peer).version == family]
     if not of_family:
         return
-    if source := _value(settings, f"SOURCE{family}"):
-        yield source
+    yield _value(settings, f"SOURCE{family}")
     if family == 4 and settings.keepalived.vrrp_version == 3:
         # A single packet with keepalived 1.3's checksum would otherwise switch the instance over to it.
         yield "old_unicast_checksum never"
-    own = {name: override.unicast_source_address for name, override in settings.nodes.items()}
-    node_of = {parse_address(address): name for name, address in own.items() if address}
+    node_of = {
+        parse_address(address): name
+        for name, override in settings.nodes.items()
+        for address in addresses_of(override.unicast_source_address)
+    }
     conditions = (f"@^{node_of[parse_address(p)]} " if parse_address(p) in node_of else "" for p in of_family)
     yield from _block(
         "unicast_peer", (f"{condition}{peer}" for condition, peer in zip(conditions, of_family, strict=True))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from vipalived.release import APP_VERSION
-from vipalived.render import interface, keepalived
+from vipalived.render import keepalived
 from vipalived.render.container import Manifest, environment, given, image_name, probes
+from vipalived.render.network import CONFIG_FILE, READY_FILE, preparing_script
 from vipalived.settings import Settings
 
-CONFIG_DIRECTORY = "/etc/keepalived"
-CONFIG_FILE = f"{CONFIG_DIRECTORY}/keepalived.conf"
+CONFIG_DIRECTORY = CONFIG_FILE.rpartition("/")[0]
 
 _INSTALL = """\
 command -v keepalived >/dev/null || apk add --no-cache keepalived || {
@@ -18,17 +18,14 @@ command -v keepalived >/dev/null || apk add --no-cache keepalived || {
 """
 _WRITE = f"""printf '%s' "$KEEPALIVED_CONF" >{CONFIG_FILE}\n"""
 # exec, so that keepalived is PID 1 and gets SIGTERM: it resigns and takes the VIP away in a second.
-_EXEC = """\
-exec keepalived --dont-fork --log-console --log-detail --vrrp --use-file=%s --config-id="$NODE_NAME"
+_EXEC = f"""\
+exec keepalived --dont-fork --log-console --log-detail --vrrp --use-file={READY_FILE} --config-id="$NODE_NAME"
 """
 
 
-def script(settings: Settings, *, inline: bool) -> str:
+def script(*, inline: bool) -> str:
     """What the shell does before keepalived takes its place."""
-    before = _INSTALL + (_WRITE if inline else "")
-    if interface.chooses(settings):
-        return before + interface.choosing_script() + _EXEC % '"$conf"'
-    return before + _EXEC % CONFIG_FILE
+    return _INSTALL + (_WRITE if inline else "") + preparing_script() + _EXEC
 
 
 def files(settings: Settings) -> dict[str, str]:
@@ -43,7 +40,7 @@ def container(settings: Settings, *, inline: bool) -> Manifest:
         "name": "keepalived",
         "image": image_name(settings.image, APP_VERSION),
         "imagePullPolicy": settings.image.pull_policy,
-        "command": ["/bin/sh", "-c", script(settings, inline=inline)],
+        "command": ["/bin/sh", "-c", script(inline=inline)],
         "env": environment("KEEPALIVED_CONF", configuration),
         **given(securityContext=settings.security_context, **probes(settings), resources=settings.resources),
         "volumeMounts": [{"name": "config", "mountPath": CONFIG_DIRECTORY}],

@@ -11,7 +11,7 @@ from typing import Final
 from pydantic_core import ErrorDetails
 
 from vipalived.settings.addresses import ADDRESS_PATTERN, VIP_PATTERN
-from vipalived.settings.model import REPOSITORY_PATTERN, NodeOverride
+from vipalived.settings.model import ADDRESS_OR_EMPTY, REPOSITORY_PATTERN, NodeOverride
 from vipalived.settings.values import dotted, printable
 
 _NEAR: Final = 0.7
@@ -104,7 +104,7 @@ def _of_text(value: str, kind: str) -> str | None:
 def _of_pattern(value: str, pattern: object) -> str | None:
     if pattern == VIP_PATTERN:
         return _of_vip(value)
-    if pattern == ADDRESS_PATTERN and re.fullmatch(VIP_PATTERN, value):
+    if pattern in {ADDRESS_PATTERN, ADDRESS_OR_EMPTY} and re.fullmatch(VIP_PATTERN, value):
         return f"remove the prefix: `{value.partition('/')[0]}`"
     if pattern == REPOSITORY_PATTERN and "@" in value:
         return "put what follows the `@` into `digest`, beside it"

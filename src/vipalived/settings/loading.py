@@ -165,6 +165,7 @@ EXPECTED = {
     "one_byte_or_auto": "a whole number from 1 to 255, or `auto`",
     "string_too_long": "at most {max_length} characters",
     "string_type": "text",
+    "too_long": "at most {max_length} items",
     "too_short": "at least {min_length} item",
 }
 

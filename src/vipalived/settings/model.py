@@ -17,6 +17,8 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    PlainValidator,
+    TypeAdapter,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WithJsonSchema,
@@ -33,6 +35,7 @@ from vipalived.settings.addresses import (
     LISTEN_PATTERN,
     VIP_PATTERN,
     Interface,
+    parse_address,
     parse_vip,
     virtual_link_local,
 )
@@ -62,7 +65,7 @@ _SECONDS = r"^[0-9]{1,3}(?:\.[0-9]{1,2})?$"
 _PORT = r"(?:[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]|[1-9][0-9]{0,3})"
 _URL = rf"^https://{HOST_PATTERN}(?::{_PORT})?/[A-Za-z0-9/_.?=&%-]*$"
 _PATH_OR_EMPTY = r"^(?:/[A-Za-z0-9/_.@-]+)?$"
-_ADDRESS_OR_EMPTY = rf"^(?:{ADDRESS_PATTERN[1:-1]})?$"
+ADDRESS_OR_EMPTY = rf"^(?:{ADDRESS_PATTERN[1:-1]})?$"
 _DURATION = r"^[1-9][0-9]{0,5}(?:ms|s|m|h)$"
 
 RELEASE = "vipalived"
@@ -73,7 +76,7 @@ PATTERN_WORDS = {
     ADDRESS_PATTERN: "an IPv4 or IPv6 unicast address",
     LISTEN_PATTERN: "an IPv4 or IPv6 address to listen on, such as `127.0.0.1`",
     VIP_PATTERN: "a unicast address with its prefix, such as `192.168.1.100/24` or `2001:db8::100/64`",
-    _ADDRESS_OR_EMPTY: "an IPv4 or IPv6 unicast address",
+    ADDRESS_OR_EMPTY: "an IPv4 or IPv6 unicast address",
     _DIGEST_OR_EMPTY: "a digest: `sha256:` and 64 hexadecimal digits",
     _DURATION: "a duration such as `30s` or `1m`",
     _INTERFACE: "an interface name: up to 15 letters, digits or `_.-`",
@@ -110,6 +113,24 @@ def _one_byte_or_auto(value: object, handler: ValidatorFunctionWrapHandler) -> o
         raise PydanticCustomError("one_byte_or_auto", "1 to 255 or `auto`") from error
 
 
+Address = Annotated[str, Field(pattern=ADDRESS_PATTERN)]
+
+
+class _OneOrEach:
+    """An address, or a list with one for each family: not a union, so that each has its own complaint."""
+
+    def __init__(self, pattern: str) -> None:
+        strict = ConfigDict(strict=True)
+        self._one = TypeAdapter[str](Annotated[str, Field(pattern=pattern)], config=strict)
+        self._each = TypeAdapter[list[str]](
+            Annotated[list[Address], Field(min_length=1, max_length=2)], config=strict
+        )
+        self.schema = {"anyOf": [self._one.json_schema(), self._each.json_schema()]}
+
+    def validate(self, value: object) -> str | list[str]:
+        return (self._each if isinstance(value, list) else self._one).validate_python(value)
+
+
 Whole = Annotated[int, BeforeValidator(_whole)]
 OneByte = Annotated[int, Field(ge=1, le=255), BeforeValidator(_whole)]
 VirtualRouterId = Annotated[
@@ -125,7 +146,11 @@ Seconds = Annotated[
     WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": _SECONDS}]}),
 ]
 InterfaceName = Annotated[str, Field(pattern=_INTERFACE)]
-Address = Annotated[str, Field(pattern=ADDRESS_PATTERN)]
+_own, _own_or_empty = _OneOrEach(ADDRESS_PATTERN), _OneOrEach(ADDRESS_OR_EMPTY)
+SourceAddress = Annotated[str | list[str], PlainValidator(_own.validate), WithJsonSchema(_own.schema)]
+SourceAddressOrEmpty = Annotated[
+    str | list[str], PlainValidator(_own_or_empty.validate), WithJsonSchema(_own_or_empty.schema)
+]
 Vip = Annotated[str, Field(pattern=VIP_PATTERN)]
 Word = Annotated[str, Field(pattern=_WORD)]
 NameOverride = Annotated[str, Field(pattern=_LABEL_OR_EMPTY)]
@@ -236,8 +261,8 @@ class VrrpInstance(Model):
     """Virtual IP address with CIDR notation, IPv4 or IPv6"""
     virtual_ip_addresses: list[Vip] = Field([])
     """Further virtual IP addresses with CIDR notation; both address families stay on one node"""
-    unicast_source_address: str = Field("", pattern=_ADDRESS_OR_EMPTY)
-    """Source address of unicast advertisements (defaults to the interface's primary address)"""
+    unicast_source_address: SourceAddressOrEmpty = ""
+    """A node's own address for unicast, or one for each family (by default what it has among `unicastPeers`)"""
     unicast_peers: list[Address] = Field([])
     """Addresses of the control plane nodes, for networks without multicast; a node skips its own"""
 
@@ -351,7 +376,7 @@ class NodeOverride(Model):
     state: State | None = None
     interface: InterfaceName | None = None
     priority: OneByte | None = None
-    unicast_source_address: Address | None = None
+    unicast_source_address: SourceAddress | None = None
 
 
 class UpdateStrategy(Model):
@@ -532,7 +557,7 @@ class Settings(Model):
             interface=override.interface or instance.interface,
             priority=priority,
             nopreempt=instance.nopreempt and state == "BACKUP" and not owner,
-            unicast_source_address=override.unicast_source_address or instance.unicast_source_address,
+            sources=addresses_of(override.unicast_source_address or instance.unicast_source_address),
         )
 
     def node_name(self, host: str) -> str:
@@ -600,6 +625,11 @@ class Settings(Model):
         return tuple(routers)
 
 
+def addresses_of(source: str | list[str] | None) -> tuple[str, ...]:
+    """The addresses of a `unicastSourceAddress`, which may be none, one or one for each family."""
+    return tuple(source) if isinstance(source, list) else (source,) if source else ()
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """The effective values of one node."""
@@ -609,7 +639,11 @@ class Node:
     interface: str
     priority: int
     nopreempt: bool
-    unicast_source_address: str
+    sources: tuple[str, ...] = ()
+
+    def source(self, family: int) -> str:
+        """The address of that family that the values have this node speak from; empty where they have none."""
+        return next((text for text in self.sources if parse_address(text).version == family), "")
 
 
 @dataclass(frozen=True, slots=True)

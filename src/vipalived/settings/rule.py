@@ -19,7 +19,7 @@ from functools import partial
 from typing import Literal
 
 from vipalived.settings.addresses import parse_address
-from vipalived.settings.model import KubernetesObject, Settings
+from vipalived.settings.model import KubernetesObject, Settings, addresses_of
 
 PART_OF_A_CORE = r"0*[1-9][0-9]{0,2}m|0?\.[0-9]*[1-9][0-9]*"
 
@@ -44,11 +44,13 @@ class Facts:
         self.families = [router.family for router in settings.virtual_routers()]
         self.peers = [parse_address(peer) for peer in instance.unicast_peers]
         overrides = settings.nodes.values()
-        own = [override.unicast_source_address for override in overrides]
-        self.node_sources = [parse_address(text) for text in own if text]
-        common = [parse_address(text) for text in [instance.unicast_source_address] if text]
-        self.node_addresses = [*self.peers, *common, *self.node_sources]
-        self.sources = [*common, *self.node_sources]
+        given = [instance.unicast_source_address, *(one.unicast_source_address for one in overrides)]
+        # Of all nodes first, then each node's own.
+        self.common_sources, *of_nodes = ([*map(parse_address, addresses_of(one))] for one in given)
+        self.source_lists = [self.common_sources, *of_nodes]
+        self.node_sources = [address for one in of_nodes for address in one]
+        self.sources = [*self.common_sources, *self.node_sources]
+        self.node_addresses = [*self.peers, *self.sources]
         variants = [settings.node(name) for name in ("", *settings.nodes)]
         written = [instance.state, *(override.state or instance.state for override in overrides)]
         self.interfaces = {node.interface for node in variants}

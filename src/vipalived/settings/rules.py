@@ -263,13 +263,34 @@ RULES: tuple[Rule, ...] = (
         "and $facts.sources (not $facts.peers)",
         reads=_NODE_ADDRESSES,
     ),
-    warning(
+    error(
         ".unicastPeers",
-        "no node is told which peer it is itself, so each holder also sends to itself and logs a warning every time",
-        "say whose address is whose: `nodes: {NODE: {unicastSourceAddress: ADDRESS}}`",
-        lambda f: [] if f.node_sources else f.instance.unicast_peers,
-        "and $facts.peers (not $facts.nodeSources)",
+        "a node's own address is not among the peers, which would not listen to it",
+        "list the addresses of all nodes: each one skips its own",
+        lambda f: [str(source) for source in f.node_sources if f.peers and source not in f.peers],
+        "and $facts.peers $facts.unlistedSource",
         reads=".unicastPeers nodes",
+    ),
+    error(
+        ".unicastSourceAddress",
+        "one source address for all nodes",
+        "say whose it is: `nodes: {NODE: {unicastSourceAddress: ADDRESS}}`, or remove it: a node finds its own among"
+        " `unicastPeers`; for a static pod of one node alone set `static: true`",
+        lambda f: map(str, f.common_sources) if f.peers and not f.settings.static else [],
+        "and $facts.peers (not $values.static) $instance.unicastSourceAddress",
+        reads=".unicastSourceAddress .unicastPeers static",
+    ),
+    error(
+        ".unicastSourceAddress",
+        "expected one address for each family",
+        "a node speaks from one address of its own",
+        lambda f: [
+            " and ".join(map(str, one))
+            for one in f.source_lists
+            if len({source.version for source in one}) < len(one)
+        ],
+        "$facts.sourcesOfOneFamily",
+        reads=".unicastSourceAddress nodes",
     ),
     error(
         "nodes",

@@ -1,0 +1,202 @@
+{{/* Generated from src/vipalived/settings by `make generate`; do not edit. */}}
+
+{{- define "vipalived.network" -}}
+command -v ip >/dev/null && command -v awk >/dev/null || {
+  echo 'vipalived: ip and awk are not in the image, and what keepalived is to run on is found by them' >&2
+  exit 1
+}
+conf=/run/keepalived.conf
+said=
+trap 'exit 0' TERM INT
+network() { ip -o link; ip -o addr; ip -4 route | sed 's/^/4 /'; ip -6 route | sed 's/^/6 /'; }
+until network | awk 'function binary(number, width,   text) {
+  for (; width > 0; width--) { text = (number % 2) text; number = int(number / 2) }
+  return text
+}
+function hexadecimal(digits,   at, number) {
+  for (at = 1; at <= length(digits); at++)
+    number = number * 16 + index("0123456789abcdef", substr(digits, at, 1)) - 1
+  return number
+}
+function bits(address,   half, group, head, tail, at, text) {
+  if (family(address) == 4) {
+    split(address, group, ".")
+    for (at = 1; at <= 4; at++) text = text binary(group[at], 8)
+    return text
+  }
+  split(tolower(address), half, "::")
+  head = split(half[1], group, ":")
+  for (at = 1; at <= head; at++) text = text binary(hexadecimal(group[at]), 16)
+  tail = split(half[2], group, ":")
+  for (at = head + tail; at < 8; at++) text = text binary(0, 16)
+  for (at = 1; at <= tail; at++) text = text binary(hexadecimal(group[at]), 16)
+  return text
+}
+function network(address, width) { return substr(bits(address), 1, width) }
+function family(address) { return index(address, ":") ? 6 : 4 }
+function local(address) { return tolower(address) ~ /^fe[89ab]/ }
+function by_subnet(target,   at, best, other, name) {
+  for (at = 1; at <= held; at++) {
+    if (family(has[at]) != family(target)) continue
+    if (network(target, prefix[at]) != network(has[at], prefix[at])) continue
+    matches[target, owner[at]] = 1
+    if (!best || prefix[at] > prefix[best] || (prefix[at] == prefix[best] && number[owner[at]] < number[owner[best]]))
+      best = at
+  }
+  if (!best) return ""
+  for (name in able)
+    if ((target, name) in matches && name != owner[best] && (other == "" || number[name] < number[other])) other = name
+  other = other == "" ? "" : "; " other " has such a subnet, too"
+  return owner[best] " has " has[best] "/" prefix[best] ", the subnet of " target other
+}
+function resolve(version,   at, found, sought) {
+  for (at = 1; at <= count; at++) {
+    if (family(vip[at]) != version || local(vip[at])) continue
+    found = by_subnet(vip[at])
+    if (found != "") return found
+    sought = sought (sought == "" ? "" : ", ") vip[at]
+  }
+  if (sought == "") return ""
+  if (version in gateway) return gateway[version] " has the IPv" version " default route; no subnet here has " sought
+  lacking = lacking (lacking == "" ? "" : "; ") "no subnet here has " sought ", and there is no IPv" version
+  lacking = lacking " default route to go by"
+  return ""
+}
+function choice(   one, two, first, second) {
+  one = resolve(family(vip[1]))
+  two = resolve(10 - family(vip[1]))
+  split(one, first, " ")
+  split(two, second, " ")
+  if (one != "" && two != "" && first[1] != second[1]) {
+    lacking = "a virtual router has one interface, but " one "; " two
+    return ""
+  }
+  if (one == "" && two == "" && lacking == "") lacking = "there is no VIP but link-local ones to go by"
+  return one == "" ? two : one
+}
+function source(version, sought,   at, each, primary) {
+  for (at = 1; at <= here; at++) {
+    if (holder[at] != device || family(address[at]) != version) continue
+    if (sought != "" && bits(address[at]) == bits(sought)) return address[at] " as the values say"
+    if (sought == "" && bits(address[at]) in peer) return address[at] " which is among `unicastPeers`"
+  }
+  if (sought != "") return ""
+  for (at = 1; at <= here; at++) {
+    if (holder[at] != device || family(address[at]) != version || lent[at] || local(address[at])) continue
+    for (each = 1; each <= count; each++) {
+      if (family(vip[each]) != version) continue
+      if (network(vip[each], width[at]) == network(address[at], width[at])) return address[at] " whose subnet has a VIP"
+    }
+    if (primary == "") primary = address[at] " the interface\047s primary address"
+  }
+  return primary
+}
+function say(text) { said = said "# vipalived: " text "\n" }
+function wait(reason) { print "waiting for " reason; exit 1 }
+FNR == NR {
+  line[++lines] = $0
+  own = $1 == "@" ENVIRON["NODE_NAME"]
+  if ($(1 + own) ~ /^[$].*=/) {
+    name = $(1 + own)
+    sub(/=.*/, "", name)
+    value[name] = $NF ~ /=$/ ? "" : $NF
+    sub(/^.*=/, "", value[name])
+  }
+  if ($1 == "}") block = ""
+  if (block == "unicast_peer" && ($1 !~ /^@/ || $1 != "@^" ENVIRON["NODE_NAME"])) {
+    peers[family($NF)]++
+    peer[bits($NF)] = 1
+  }
+  if (block == "virtual_ipaddress") { sub("/.*", "", $1); vip[++count] = tolower($1); taken[bits($1)] = 1 }
+  if ($1 == "interface") wanted = $2 in value ? value[$2] : $2
+  if ($1 == "unicast_src_ip") value["$SOURCE" family($2)] = $2
+  if ($2 == "{") block = $1
+  next
+}
+$3 ~ /^</ {
+  name = $2
+  sub(/[@:].*/, "", name)
+  number[name] = $1 + 0
+  if ($3 !~ /LOOPBACK|POINTOPOINT|NOARP/ && name !~ /^(cali|cbr|cilium|cni|docker|dummy|flannel|kube-|lo$|lxc|lxdbr|nerdctl|nodelocaldns|ovn-k8s|podman|tunl|veth|virbr|vxlan[.]|weave|antrea-|br-[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]$)/) able[name] = 1
+  for (at = 4; at < NF; at++) if ($at == "altname") {
+    other = $(at + 1)
+    sub(/\\$/, "", other)
+    called[other] = name
+  }
+  next
+}
+$3 ~ /^inet/ {
+  split($5 == "peer" ? $6 : $4, part, "/")
+  sub("/.*", "", $4)
+  if (bits($4) in taken || ($0 " ") ~ / (tentative|dadfailed) /) next
+  holder[++here] = $2
+  address[here] = tolower($4)
+  width[here] = part[2] + 0
+  lent[here] = ($0 " ") ~ / (secondary|temporary|deprecated) /
+  if ($2 in able && !local($4) && !lent[here]) {
+    owner[++held] = $2
+    has[held] = $4
+    prefix[held] = part[2] + 0
+  }
+  next
+}
+$2 == "default" {
+  device = ""
+  metric = 0
+  for (at = 3; at < NF; at++) {
+    if ($at == "dev") device = $(at + 1)
+    if ($at == "metric") metric = $(at + 1) + 0
+  }
+  if (!(device in able)) next
+  if (!($1 in gateway) || metric < cost[$1] || (metric == cost[$1] && number[device] < number[gateway[$1]])) {
+    gateway[$1] = device
+    cost[$1] = metric
+  }
+}
+END {
+  device = wanted
+  if (wanted == "auto") {
+    reason = choice()
+    if (reason == "") wait("an interface: " lacking)
+    split(reason, part, " ")
+    device = part[1]
+    say("interface auto: " reason)
+  } else if (!(wanted in number)) {
+    if (!(wanted in called)) wait("the interface " wanted)
+    device = called[wanted]
+    say(wanted " is another name of " device)
+  }
+  for (version = 4; version <= 6; version += 2) if (peers[version]) {
+    sought = value["$SOURCE" version]
+    reason = source(version, sought)
+    sought = sought == "" ? "an IPv" version " address" : sought " (`unicastSourceAddress`)"
+    if (reason == "") wait(sought " on " device)
+    split(reason, part, " ")
+    from["$SOURCE" version] = part[1]
+    self[bits(part[1])] = peers[version] > 1
+    sub(" ", ", ", reason)
+    say("speaks from " reason)
+  }
+  print "# interface " device " " number[device]
+  printf "%s", said
+  for (at = 1; at <= lines; at++) {
+    split(line[at], part, " ")
+    if (part[1] == "}") block = ""
+    if (part[1] == "interface") print "  interface " device
+    else if (part[1] in from) print "  unicast_src_ip " from[part[1]]
+    else if (!(block == "unicast_peer" && self[bits(part[1])])) print line[at]
+    if (part[2] == "{") block = part[1]
+  }
+}' /etc/keepalived/keepalived.conf - >$conf; do
+  read -r reason <$conf || exit 1
+  [ "$reason" = "$said" ] || {
+    echo "vipalived: $reason" >&2
+    echo '  hint: interface and source address are set in keepalived.vrrpInstance, and for one node in nodes.NAME' >&2
+  }
+  said=$reason
+  sleep 1
+done
+sed -n 's/^# vipalived/vipalived/p' $conf >&2
+read -r _ _ name index <$conf
+echo "read -r now </sys/class/net/$name/ifindex && [ \$now = $index ]" >${conf%/*}/same-interface
+{{- end -}}
