@@ -305,6 +305,7 @@ _kubernetes = some(
     staticAffinity=_objects,
     staticTolerations=_lists,
     updateStrategy=some(type=st.sampled_from(["RollingUpdate", "OnDelete"]), maxUnavailable=numbers(1, 5000)),
+    minReadySeconds=st.none() | st.just("auto") | numbers(0, 86400),
     hostNetwork=st.just(True),
     automountServiceAccountToken=st.booleans(),
     priorityClassName=st.just("") | subdomains,

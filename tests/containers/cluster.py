@@ -38,7 +38,12 @@ AGENT_IMAGE = f"ghcr.io/lexfrei/vipalived:{CHART_VERSION}"
 PLAIN_IMAGE = "localhost/keepalived:test"
 ENGINES = {
     "native": ("engine=native",),
-    "plain": ("image.repository=localhost/keepalived", "image.tag=test", "healthCheck.vrrpScript=true"),
+    "plain": (
+        "image.repository=localhost/keepalived",
+        "image.tag=test",
+        "healthCheck.vrrpScript=true",
+        "securityContext.readOnlyRootFilesystem=true",
+    ),
 }
 """The values of each, beside the VIP."""
 _PORT = "6443"
@@ -71,10 +76,7 @@ class Cluster:
         self.engine, self._segment = engine, segment
         self.hosts = {name: segment.hosts[name] for name in NODES}
         self._place = place
-        pod = static_pod(*ENGINES[engine])
-        self.kubelets = {
-            name: Kubelet(host, pod, place / f"{name}.static.log") for name, host in self.hosts.items()
-        }
+        self.kubelets = {name: self.kubelet(name) for name in self.hosts}
         """What acts on each node, or should."""
         self.waiting: dict[str, Kubelet] = {}
         """The DaemonSet's pods where they run beside the static ones."""
@@ -109,6 +111,11 @@ class Cluster:
         for name in others:
             self.start_api_server(name)
         self.settle()
+
+    def kubelet(self, node: str, *assignments: str) -> Kubelet:
+        """For a static pod on a node with further values."""
+        pod = static_pod(*ENGINES[self.engine], *assignments)
+        return Kubelet(self.hosts[node], pod, self._place / f"{node}.static.log")
 
     def install(self) -> None:
         """`helm install` while the static pods run: the DaemonSet's pods come up beside them, and wait."""

@@ -172,7 +172,18 @@ class Kubelet:
         return subprocess.run(words, text=True, check=False, env=ENVIRONMENT, **pipes).stdout
 
     def probe(self, name: str) -> bool:
-        """Whether the container's HTTP probe of that name succeeds, asked once as kubelet asks."""
+        """Whether the container's probe of that name succeeds, asked once as kubelet asks."""
+        if "exec" in self._container[name]:
+            words = [
+                *self.host.enter(),
+                "podman",
+                "exec",
+                self.name,
+                *self._container[name]["exec"]["command"],
+            ]
+            done = subprocess.run(words, capture_output=True, check=False, env=ENVIRONMENT)
+            assert done.returncode < 125, done.stderr  # what podman itself has to complain of
+            return done.returncode == 0
         get = self._container[name]["httpGet"]
         ask = [sys.executable, "-c", _ASK, get["host"], str(get["port"]), get["path"]]
         return (

@@ -6,11 +6,12 @@ are uninstalled; each begins and ends with one holder.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from tests.containers.cluster import MASTER_DOWN, NODES, Cluster
+from tests.containers.cluster import MASTER_DOWN, NODES, START, Cluster
 from tests.containers.hosts import SLACK, until
 
 pytestmark = pytest.mark.containers
@@ -64,11 +65,12 @@ def test_a_container_has_what_its_manifest_gives_it(cluster: Cluster) -> None:
     assert host["NetworkMode"] == "host"
     assert status["Seccomp"] == "2"  # a filter
     needed = 1 << 12 | 1 << 13  # NET_ADMIN and NET_RAW
+    assert host["ReadonlyRootfs"]
     if cluster.engine == "plain":
         assert int(status["CapEff"], 16) & needed == needed
+        assert kubelet.probe("startupProbe")
         return
     assert int(status["CapBnd"], 16) == int(status["CapEff"], 16) == needed
-    assert host["ReadonlyRootfs"]
     assert status["NoNewPrivs"] == "1"
     assert kubelet.probe("livenessProbe")
     assert "API server" in kubelet.podman(f"exec {kubelet.name} vipalived status")
@@ -97,6 +99,24 @@ def test_a_holder_that_is_out_of_memory(cluster: Cluster) -> None:
         cluster.kubelets[cluster.holder()].exhaust_memory()
         cluster.settle()
     assert felt.blackout <= KILLED
+
+
+@pytest.mark.parametrize("cluster", ["plain"], indirect=True)
+def test_a_pod_with_a_bad_value_is_never_ready_and_says_why(cluster: Cluster) -> None:
+    """So a rolling update ends with it; the VIP is where it was."""
+    backup = next(node for node in NODES if node != cluster.holder())
+    with cluster.felt() as felt:
+        cluster.kubelets[backup].stop()
+        bad = cluster.kubelet(backup, "keepalived.vrrpInstance.interface=eth9")
+        bad.start()
+        until(lambda: "vipalived: waiting for the interface eth9\n" in bad.logs(), START, "its complaint")
+        assert not bad.probe("startupProbe")
+        began = time.monotonic()
+        bad.stop()
+        assert time.monotonic() - began < 5.0  # it does not wait for its SIGKILL
+        cluster.kubelets[backup].start()
+        cluster.settle()
+    assert (felt.moves, felt.nobody, felt.several) == (0, 0, 0)
 
 
 def test_an_api_server_that_dies(cluster: Cluster) -> None:

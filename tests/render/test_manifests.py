@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.strategies import Layer, valid_layers
 from vipalived.errors import InvalidSettings
 from vipalived.render import keepalived
-from vipalived.render.keepalived_container import script
+from vipalived.render.keepalived_container import STARTED, script
 from vipalived.render.manifests import manifests
 from vipalived.render.text import to_yaml
 from vipalived.settings import load
@@ -192,8 +192,8 @@ def test_what_an_upgrade_from_0_2_3_needs_is_as_it_was() -> None:
     assert container["image"] == "alpine:3.22"
     assert container["imagePullPolicy"] == "IfNotPresent"
     assert container["command"][:2] == ["/bin/sh", "-c"]
-    assert container["volumeMounts"] == [{"name": "config", "mountPath": "/etc/keepalived"}]
-    assert template["spec"]["volumes"] == [{"name": "config", "configMap": {"name": "ha-vipalived-config"}}]
+    assert container["volumeMounts"][0] == {"name": "config", "mountPath": "/etc/keepalived"}
+    assert template["spec"]["volumes"][0] == {"name": "config", "configMap": {"name": "ha-vipalived-config"}}
     assert list(config_map["data"]) == ["keepalived.conf"]
     assert template["spec"]["hostNetwork"] is True
     assert template["spec"]["priorityClassName"] == "system-node-critical"
@@ -202,6 +202,30 @@ def test_what_an_upgrade_from_0_2_3_needs_is_as_it_was() -> None:
         "type": "RollingUpdate",
         "rollingUpdate": {"maxUnavailable": 1},
     }
+
+
+@pytest.mark.parametrize(
+    ("values", "seconds"),
+    [
+        ("{}", 6),
+        ("{keepalived: {vrrpInstance: {advertInt: 0.03}}}", 3),
+        ("{keepalived: {vrrpInstance: {advertInt: 40.95}}}", 166),
+        ("{minReadySeconds: 0}", 0),
+    ],
+)
+def test_the_next_pod_is_replaced_once_this_one_could_be_master(values: str, seconds: int) -> None:
+    _, daemon_set = render(values)
+    assert daemon_set["spec"]["minReadySeconds"] == seconds
+    [container] = daemon_set["spec"]["template"]["spec"]["containers"]
+    assert container["startupProbe"] == STARTED
+
+
+@pytest.mark.parametrize("enabled", [False, True])
+def test_a_startup_probe_of_ones_own_takes_the_place_of_ours(enabled: bool) -> None:
+    own = {"exec": {"command": ["true"]}, "periodSeconds": 7, "timeoutSeconds": 5, "failureThreshold": 60}
+    _, daemon_set = render(f"{{startupProbe: {json.dumps(own | {'enabled': enabled})}}}")
+    [container] = daemon_set["spec"]["template"]["spec"]["containers"]
+    assert container["startupProbe"] == (own if enabled else STARTED)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +274,10 @@ def test_a_static_pod_needs_no_api_object() -> None:
     [pod] = render("{static: true}", "ha")
     assert (pod["apiVersion"], pod["kind"]) == ("v1", "Pod")
     assert pod["metadata"]["name"] == "ha-vipalived"
-    assert pod["spec"]["volumes"] == [{"name": "config", "emptyDir": {}}]
+    assert pod["spec"]["volumes"] == [
+        {"name": "config", "emptyDir": {}},
+        {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
+    ]
     assert pod["spec"]["automountServiceAccountToken"] is False
     assert not {"serviceAccountName", "nodeSelector", "tolerations", "affinity"} & set(pod["spec"])
     [container] = pod["spec"]["containers"]

@@ -111,7 +111,7 @@ class Start:
             # Its own ip, awk and sed, as Alpine has them.
             path = str(place / "bin")
             (place / "bin").mkdir(exist_ok=True)
-            for applet in ("ip", "awk", "sed", "sh", "sleep"):
+            for applet in ("ip", "awk", "sed", "sh", "sleep", "rm"):
                 (place / "bin" / applet).unlink(missing_ok=True)
                 (place / "bin" / applet).symlink_to(str(shutil.which("busybox")))
             words[0] = str(place / "bin" / "sh")
@@ -259,6 +259,16 @@ def test_an_interface_that_is_made_again_is_seen_by_the_liveness_command(shell: 
             assert inside.run("sh", probe).code != 0
             assert inside.run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "there").code == 0
             assert inside.run("sh", probe).code != 0
+
+
+def test_a_tracked_interface_is_waited_for(tmp_path: Path) -> None:
+    layer = values([FOUR], trackInterface=["eth1", "enp9s0"])
+    with namespace(tmp_path, ["eth0", "eth1"]) as inside:
+        start = Start(inside, tmp_path / "sh", "sh", layer)
+        assert start.said("  hint: ")[0] == "waiting for the interface enp9s0"
+        for words in ("link add eth2 type veth peer name eth3", "link property add dev eth2 altname enp9s0"):
+            assert inside.run("ip", *words.split()).code == 0
+        assert "  track_interface {\n    eth1\n    eth2\n  }\n" in start.ready()
 
 
 def test_another_name_of_the_interface_is_the_interface(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def shell(request: pytest.FixtureRequest) -> list[str]:
 def programs(tmp_path: Path) -> Path:
     """A directory that is the whole PATH."""
     (tmp_path / "bin").mkdir()
-    for name in ("sleep", "cat", "awk", "sed"):
+    for name in ("sleep", "cat", "awk", "sed", "rm"):
         (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
     program(tmp_path / "bin", "ip", "[ \"$*\" != '-o link' ] || echo '2: eth0: <BROADCAST,UP> mtu 1500'")
     (tmp_path / "keepalived.conf").write_text(keepalived.render(load().settings), encoding="utf-8")

@@ -66,6 +66,7 @@
   },
   "grafanaDashboard": {
     "enabled": false
-  }
+  },
+  "minReadySeconds": "auto"
 }
 {{- end -}}

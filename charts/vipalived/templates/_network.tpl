@@ -8,6 +8,8 @@ command -v ip >/dev/null && command -v awk >/dev/null || {
 conf=/run/keepalived.conf
 said=
 trap 'exit 0' TERM INT
+# Of a container before this one in the pod: its keepalived was process 1, too, and would seem to run.
+rm -f ${conf%/*}/*.pid
 network() { ip -o link; ip -o addr; ip -4 route | sed 's/^/4 /'; ip -6 route | sed 's/^/6 /'; }
 until network | awk 'function binary(number, width,   text) {
   for (; width > 0; width--) { text = (number % 2) text; number = int(number / 2) }
@@ -108,6 +110,7 @@ FNR == NR {
     peer[bits($NF)] = 1
   }
   if (block == "virtual_ipaddress") { sub("/.*", "", $1); vip[++count] = tolower($1); taken[bits($1)] = 1 }
+  if (block == "track_interface") tracked[$1] = 1
   if ($1 == "interface") wanted = $2 in value ? value[$2] : $2
   if ($1 == "unicast_src_ip") value["$SOURCE" family($2)] = $2
   if ($2 == "{") block = $1
@@ -166,6 +169,7 @@ END {
     device = called[wanted]
     say(wanted " is another name of " device)
   }
+  for (name in tracked) if (!(name in number) && !(name in called)) wait("the interface " name)
   for (version = 4; version <= 6; version += 2) if (peers[version]) {
     sought = value["$SOURCE" version]
     reason = source(version, sought)
@@ -183,6 +187,7 @@ END {
     split(line[at], part, " ")
     if (part[1] == "}") block = ""
     if (part[1] == "interface") print "  interface " device
+    else if (block == "track_interface" && part[1] in called) print "    " called[part[1]]
     else if (part[1] in from) print "  unicast_src_ip " from[part[1]]
     else if (!(block == "unicast_peer" && self[bits(part[1])])) print line[at]
     if (part[2] == "{") block = part[1]
@@ -199,4 +204,15 @@ done
 sed -n 's/^# vipalived/vipalived/p' $conf >&2
 read -r _ _ name index <$conf
 echo "read -r now </sys/class/net/$name/ifindex && [ \$now = $index ]" >${conf%/*}/same-interface
+{{- end -}}
+
+{{- define "vipalived.started" -}}
+exec:
+  command:
+  - /bin/sh
+  - -c
+  - read -r name </proc/1/comm && [ "$name" = keepalived ]
+periodSeconds: 1
+timeoutSeconds: 5
+failureThreshold: 600
 {{- end -}}

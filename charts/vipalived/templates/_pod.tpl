@@ -87,6 +87,10 @@ env:
 securityContext:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- if not (default (dict) .Values.startupProbe).enabled }}
+startupProbe:
+  {{- include "vipalived.started" . | nindent 2 }}
+{{- end }}
 {{- range $probe := list "startupProbe" "livenessProbe" "readinessProbe" }}
 {{- with include "vipalived.probe" (default (dict) (get $.Values $probe)) }}
 {{ $probe }}:
@@ -100,6 +104,8 @@ resources:
 volumeMounts:
   - name: config
     mountPath: /etc/keepalived
+  - name: run
+    mountPath: /run
 {{- end -}}
 
 {{- define "vipalived.keepalivedVolumes" -}}
@@ -110,6 +116,22 @@ volumeMounts:
   configMap:
     name: {{ include "vipalived.fullname" . }}-config
   {{- end }}
+- name: run
+  emptyDir:
+    medium: Memory
+    sizeLimit: 16Mi
+{{- end -}}
+
+{{/*
+How long a pod must be ready before the next one is replaced; see vipalived.settings.model.
+*/}}
+{{- define "vipalived.minReadySeconds" -}}
+{{- $given := (include "vipalived.newer" . | fromJson).minReadySeconds -}}
+{{- if eq (toString $given) "auto" -}}
+  {{- .Values.keepalived.vrrpInstance.advertInt | toString | float64 | mulf 4.0 | ceil | int | add 2 -}}
+{{- else -}}
+  {{- int $given -}}
+{{- end -}}
 {{- end -}}
 
 {{/*

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from vipalived.release import CHART_VERSION
-from vipalived.render.container import Manifest, environment, given, image_name, probes
+from vipalived.render.container import RUN_VOLUME, Manifest, environment, given, image_name, probes
 from vipalived.render.text import values_text
 from vipalived.settings import Settings
 from vipalived.settings.model import Exec
@@ -121,8 +120,7 @@ def _mounts(settings: Settings, inline: bool) -> list[Manifest]:
 def volumes(settings: Settings, config_map: str | None) -> list[Manifest]:
     """The values, room for the agent's socket, and the files of the health check."""
     config: list[Manifest] = [{"name": "config", "configMap": {"name": config_map}}] if config_map else []
-    run: dict[str, Any] = {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}}
     files = [
         {"name": name, "hostPath": {"path": path, "type": "File"}} for path, name in _files(settings).items()
     ]
-    return [*config, run, *files]
+    return [*config, RUN_VOLUME, *files]

@@ -14,6 +14,7 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from vipalived.errors import Problem
+from vipalived.render.keepalived_container import STARTED
 from vipalived.render.network import preparing_script
 from vipalived.settings.distributions import CONTROL_PLANE, DISTRIBUTIONS, MARKED, node_selector, tolerations
 from vipalived.settings.loading import defaults
@@ -109,7 +110,7 @@ def defaults_template() -> str:
     """The defaults of what the charts up to 0.2.3 had not, as the template `vipalived.defaults`: JSON."""
     values = defaults()
     text = json.dumps({key: values[key] for key in NEWER}, indent=2)
-    return f'{{{{/* {_GENERATED} */}}}}\n\n{{{{- define "vipalived.defaults" -}}}}\n{text}\n{{{{- end -}}}}\n'
+    return _defines({"defaults": text})
 
 
 def distributions_template() -> str:
@@ -123,8 +124,14 @@ def distributions_template() -> str:
         "controlPlane": CONTROL_PLANE,
         "marked": MARKED,
     }
+    return _defines(texts)
+
+
+def _defines(texts: dict[str, str]) -> str:
+    """Templates, by the last part of their names."""
     return f"{{{{/* {_GENERATED} */}}}}\n" + "".join(
-        f'\n{{{{- define "vipalived.{name}" -}}}}\n{text}\n{{{{- end -}}}}\n' for name, text in texts.items()
+        f'\n{{{{- define "vipalived.{name}" -}}}}\n{text.rstrip()}\n{{{{- end -}}}}\n'
+        for name, text in texts.items()
     )
 
 
@@ -140,9 +147,12 @@ def preset(distribution: str) -> str:
 
 
 def network_template() -> str:
-    """The part of the start script that waits for interface and address, as the template `vipalived.network`."""
-    define = '{{- define "vipalived.network" -}}'
-    return f"{{{{/* {_GENERATED} */}}}}\n\n{define}\n{preparing_script()}{{{{- end -}}}}\n"
+    """The script that waits for interface and address, and the probe that it holds back, as templates."""
+    texts = {
+        "network": preparing_script(),
+        "started": yaml.safe_dump(STARTED, sort_keys=False, width=200),
+    }
+    return _defines(texts)
 
 
 def rules_template() -> str:

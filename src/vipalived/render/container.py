@@ -11,6 +11,9 @@ from vipalived.settings.model import AgentImage, Image
 
 Manifest = dict[str, Any]
 
+RUN_VOLUME: Manifest = {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}}
+"""Room for sockets and pid files, on a root that may be read-only."""
+
 
 def image_name(image: Image | AgentImage, version: str) -> str:
     """An image by what is known of it; `version` is its tag where nothing else is said."""

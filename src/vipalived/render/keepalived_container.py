@@ -1,14 +1,15 @@
-"""The container of a pod that runs keepalived itself: a shell gives way to it, and nothing of ours runs."""
+"""The container of a pod that runs keepalived itself: a shell gives way to it, and nothing of ours runs beside it."""
 
 from __future__ import annotations
 
 from vipalived.release import APP_VERSION
 from vipalived.render import keepalived
-from vipalived.render.container import Manifest, environment, given, image_name, probes
+from vipalived.render.container import RUN_VOLUME, Manifest, environment, given, image_name, probes
 from vipalived.render.network import CONFIG_FILE, READY_FILE, preparing_script
 from vipalived.settings import Settings
 
 CONFIG_DIRECTORY = CONFIG_FILE.rpartition("/")[0]
+RUN_DIRECTORY = READY_FILE.rpartition("/")[0]
 
 _INSTALL = """\
 command -v keepalived >/dev/null || apk add --no-cache keepalived || {
@@ -21,6 +22,15 @@ _WRITE = f"""printf '%s' "$KEEPALIVED_CONF" >{CONFIG_FILE}\n"""
 _EXEC = f"""\
 exec keepalived --dont-fork --log-console --log-detail --vrrp --use-file={READY_FILE} --config-id="$NODE_NAME"
 """
+
+
+STARTED = {
+    "exec": {"command": ["/bin/sh", "-c", 'read -r name </proc/1/comm && [ "$name" = keepalived ]']},
+    "periodSeconds": 1,
+    "timeoutSeconds": 5,
+    "failureThreshold": 600,
+}
+"""A pod is not ready while its script waits: so a bad value ends a rolling update at the first node."""
 
 
 def script(*, inline: bool) -> str:
@@ -42,12 +52,19 @@ def container(settings: Settings, *, inline: bool) -> Manifest:
         "imagePullPolicy": settings.image.pull_policy,
         "command": ["/bin/sh", "-c", script(inline=inline)],
         "env": environment("KEEPALIVED_CONF", configuration),
-        **given(securityContext=settings.security_context, **probes(settings), resources=settings.resources),
-        "volumeMounts": [{"name": "config", "mountPath": CONFIG_DIRECTORY}],
+        **given(
+            securityContext=settings.security_context,
+            **{"startupProbe": STARTED} | given(**probes(settings)),
+            resources=settings.resources,
+        ),
+        "volumeMounts": [
+            {"name": "config", "mountPath": CONFIG_DIRECTORY},
+            {"name": "run", "mountPath": RUN_DIRECTORY},
+        ],
     }
 
 
 def volumes(settings: Settings, config_map: str | None) -> list[Manifest]:  # noqa: ARG001 - as the agent's
-    """The ConfigMap, or room for the configuration that the script writes."""
+    """The ConfigMap, or room for the configuration that the script writes; and room for what keepalived writes."""
     source = {"configMap": {"name": config_map}} if config_map else {"emptyDir": {}}
-    return [{"name": "config", **source}]
+    return [{"name": "config", **source}, RUN_VOLUME]

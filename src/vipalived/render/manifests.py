@@ -107,6 +107,7 @@ def _daemon_set(settings: Settings, release_name: str) -> Manifest:
         "spec": {
             "selector": {"matchLabels": selector},
             "updateStrategy": strategy,
+            "minReadySeconds": settings.min_ready,
             "template": {
                 "metadata": {
                     **given(annotations=_checksum(settings) | settings.pod_annotations),

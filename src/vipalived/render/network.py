@@ -118,6 +118,7 @@ FNR == NR {
     peer[bits($NF)] = 1
   }
   if (block == "virtual_ipaddress") { sub("/.*", "", $1); vip[++count] = tolower($1); taken[bits($1)] = 1 }
+  if (block == "track_interface") tracked[$1] = 1
   if ($1 == "interface") wanted = $2 in value ? value[$2] : $2
   if ($1 == "unicast_src_ip") value["$SOURCE" family($2)] = $2
   if ($2 == "{") block = $1
@@ -176,6 +177,7 @@ END {
     device = called[wanted]
     say(wanted " is another name of " device)
   }
+  for (name in tracked) if (!(name in number) && !(name in called)) wait("the interface " name)
   for (version = 4; version <= 6; version += 2) if (peers[version]) {
     sought = value["$SOURCE" version]
     reason = source(version, sought)
@@ -193,6 +195,7 @@ END {
     split(line[at], part, " ")
     if (part[1] == "}") block = ""
     if (part[1] == "interface") print "  interface " device
+    else if (block == "track_interface" && part[1] in called) print "    " called[part[1]]
     else if (part[1] in from) print "  unicast_src_ip " from[part[1]]
     else if (!(block == "unicast_peer" && self[bits(part[1])])) print line[at]
     if (part[2] == "{") block = part[1]
@@ -207,6 +210,8 @@ _SCRIPT = r"""command -v ip >/dev/null && command -v awk >/dev/null || {
 conf=READY
 said=
 trap 'exit 0' TERM INT
+# Of a container before this one in the pod: its keepalived was process 1, too, and would seem to run.
+rm -f ${conf%/*}/*.pid
 network() { ip -o link; ip -o addr; ip -4 route | sed 's/^/4 /'; ip -6 route | sed 's/^/6 /'; }
 until network | awk 'AWK' CONFIG - >$conf; do
   read -r reason <$conf || exit 1

@@ -19,7 +19,7 @@ _UNQUOTED: Final = {
     "bool_type": "true|false",
     "int_type": "[0-9]+",
     "literal_error": "[0-9]+",
-    "one_byte_or_auto": "[0-9]+",
+    "or_auto": "[0-9]+",
 }
 _OF_A_NODE: Final = [str(field.alias) for field in NodeOverride.model_fields.values()]
 _NETMASK: Final = re.compile(r"(?P<address>[0-9.]+)/(?P<mask>[0-9]+(?:\.[0-9]+){3})")

@@ -162,7 +162,6 @@ EXPECTED = {
     "list_type": "a list",
     "literal_error": "{expected}",
     "model_type": "an object",
-    "one_byte_or_auto": "a whole number from 1 to 255, or `auto`",
     "string_too_long": "at most {max_length} characters",
     "string_type": "text",
     "too_long": "at most {max_length} items",

@@ -7,6 +7,7 @@ stand in `vipalived.settings.rules`.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -105,12 +106,18 @@ def _seconds(value: object) -> object:
     return float(value) if isinstance(value, str) and re.fullmatch(_SECONDS, value) else value
 
 
-def _one_byte_or_auto(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+def _or_auto(least: int, most: int) -> tuple[WrapValidator, WithJsonSchema]:
     """One complaint instead of one for each alternative."""
-    try:
-        return handler(value)
-    except ValidationError as error:
-        raise PydanticCustomError("one_byte_or_auto", "1 to 255 or `auto`") from error
+
+    def validated(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return handler(value)
+        except ValidationError as error:
+            words = f"a whole number from {least} to {most}, or `auto`"
+            raise PydanticCustomError("or_auto", "{words}", {"words": words}) from error
+
+    number = {"type": "integer", "minimum": least, "maximum": most}
+    return WrapValidator(validated), WithJsonSchema({"anyOf": [number, {"const": AUTO}]})
 
 
 Address = Annotated[str, Field(pattern=ADDRESS_PATTERN)]
@@ -133,11 +140,8 @@ class _OneOrEach:
 
 Whole = Annotated[int, BeforeValidator(_whole)]
 OneByte = Annotated[int, Field(ge=1, le=255), BeforeValidator(_whole)]
-VirtualRouterId = Annotated[
-    OneByte | Literal["auto"],
-    WrapValidator(_one_byte_or_auto),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 255}, {"const": AUTO}]}),
-]
+VirtualRouterId = Annotated[OneByte | Literal["auto"], *_or_auto(1, 255)]
+MinReadySeconds = Annotated[Annotated[Whole, Field(ge=0, le=86400)] | Literal["auto"], *_or_auto(0, 86400)]
 Seconds = Annotated[
     float,
     BeforeValidator(_seconds),
@@ -171,6 +175,7 @@ NEWER = (
     "lookupNodes",
     "podMonitor",
     "grafanaDashboard",
+    "minReadySeconds",
 )
 """Groups and values without which the charts up to 0.2.3 came, and whose defaults mean what those charts did.
 
@@ -492,6 +497,8 @@ class Settings(Model):
     static_tolerations: list[KubernetesObject] = Field([])
     """Tolerations of the static pod"""
     update_strategy: UpdateStrategy = UpdateStrategy()
+    min_ready_seconds: MinReadySeconds = "auto"
+    """Seconds that a new pod must be ready before the next is replaced; `auto`: Master_Down_Interval and more"""
     host_network: bool = True
     """Enable host network mode (required for VIP functionality)"""
     automount_service_account_token: bool = False
@@ -583,6 +590,17 @@ class Settings(Model):
         number = self.of_release(RELEASE).keepalived.vrrp_instance.virtual_router_id
         assert number != AUTO  # noqa: S101 - `of_release` has seen to that
         return number
+
+    @property
+    def min_ready(self) -> int:
+        """Seconds that a pod must be ready for, before the next one is replaced.
+
+        A pod that hears nobody is Master after less than four advertisement intervals, so that of the old and the new
+        pods some are always there, even where the two do not understand each other.
+        """
+        if self.min_ready_seconds != AUTO:
+            return self.min_ready_seconds
+        return math.ceil(4 * self.keepalived.vrrp_instance.advert_int) + 2
 
     @property
     def runs_agent(self) -> bool:
