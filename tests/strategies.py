@@ -194,6 +194,7 @@ def _keepalived(
             if version == 2
             else hundredths | hundredths.map(str) | st.integers(1, 40),
             nopreempt=st.booleans(),
+            startDelay=st.sampled_from([0, 0.0, 5, "0.5", 0.25, 600, 59.99]),
             authentication=authentication,
         )
     )
@@ -235,7 +236,7 @@ _capabilities = st.fixed_dictionaries(
 )
 _DEPARTURES = (
     *("hitlessResignation", "promptSuccession", "claimBeforeOwn", "partingAdvert", "pacedGarp"),
-    *("lastResort", "kernelLease", "checksumPseudoHeader"),
+    *("lastResort", "kernelLease", "checksumPseudoHeader", "incumbentStays"),
 )
 
 _agent = some(

@@ -253,6 +253,24 @@ def test_what_is_sent_late_or_refused_is_counted() -> None:
     assert now.discards == (Discarded("checksum", 2, "198.18.0.9"), Discarded("ttl", 1, "198.18.0.8"))
 
 
+def test_what_does_not_fit_is_told_once_while_it_lasts(caplog: pytest.LogCaptureFixture) -> None:
+    story = Story()
+    for _ in range(3):
+        story.ledger.discarded("checksum", "198.18.0.8")
+        story.ledger.discarded("own-source", "198.18.0.1")
+        story.ledger.strange(OTHER, [ip_address("198.18.0.77"), ip_address("198.18.0.78")])
+        story.wait(59.0)
+    assert [record.getMessage() for record in caplog.records] == [
+        "vrid=51 eth0 refused a packet from 198.18.0.8: checksum",
+        "vrid=51 eth0 198.18.0.3 advertises virtual router 51 with other addresses: 198.18.0.77, 198.18.0.78",
+    ]
+    now = story.shown()
+    assert (now.adverts_strange, len(now.troubles)) == (3, 2)
+    story.wait(2.0)
+    story.ledger.strange(OTHER, [ip_address("198.18.0.77")])
+    assert len(caplog.records) == 3
+
+
 # a second holder
 
 

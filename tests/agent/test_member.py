@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address, ip_interface
 
@@ -100,9 +100,13 @@ class Ledger:
         self.discards: Counter[str] = Counter()
         self.sent_priorities: list[int] = []
         self.heard_from: list[tuple[IPAddress, int, float]] = []
+        self.strangers: list[tuple[IPAddress, tuple[IPAddress, ...]]] = []
 
     def discarded(self, reason: str, _source: str) -> None:
         self.discards[reason] += 1
+
+    def strange(self, source: IPAddress, addresses: Iterable[IPAddress]) -> None:
+        self.strangers.append((source, tuple(addresses)))
 
     def sent(self, priority: int) -> None:
         self.sent_priorities.append(priority)
@@ -227,12 +231,23 @@ def test_what_was_heard_is_an_event_with_the_time_of_its_arrival() -> None:
     assert sender.ledger.sent_priorities == [0]
 
 
-def test_rubbish_is_counted_and_told() -> None:
+def test_who_lists_other_addresses_is_told_of() -> None:
+    other = ip_interface("198.18.0.77/24")
+    for addresses in ((other,), (*PLAN.addresses, other)):
+        sender, stand = Stand(replace(PLAN, addresses=addresses)), Stand()
+        sender.member.carry_out(SendAdvert(100))
+        stand.member.speak_from(PEER)
+        [(advert, _)] = stand.hear(sender.wire.sent[0][0])
+        assert isinstance(advert, Advert)
+        assert advert.strange is (len(addresses) == 1)
+        assert stand.ledger.strangers == [(SOURCE, tuple(address.ip for address in addresses))]
+
+
+def test_rubbish_is_counted() -> None:
     stand = Stand()
     assert stand.hear(b"rubbish") == []
     assert stand.hear(FIRST_AH) == []  # from 198.18.0.1, which is this node
     assert stand.ledger.discards == {Discard.IP_HEADER: 1, Discard.OWN_SOURCE: 1}
-    assert stand.troubles == ["refused a packet from somebody: ip-header"]
 
 
 def test_every_peer_gets_a_copy() -> None:

@@ -103,6 +103,15 @@ def test_where_nothing_asks_for_a_move_the_vip_stays() -> None:
         assert bounds["return"](PREFERRED).moves is None
 
 
+def test_who_was_deaf_at_its_start_takes_nothing_for_good() -> None:
+    waits = replace(CONTRACT, start_delay=5.0)
+    assert RFC["deaf-start"](waits) == Limits(0.0, moves=0)
+    for timing in (CONTRACT, replace(CONTRACT, start_delay=4.99), replace(waits, nopreempt=False)):
+        assert RFC["deaf-start"](timing) == Limits()
+    assert NATIVE["deaf-start"](CONTRACT) == Limits(0.02, one_holder=1.1, stays=True)
+    assert NATIVE["deaf-start"](PREFERRED) == Limits(0.02)
+
+
 QUICK_CHECK = replace(CONTRACT, check_interval=0.2, check_timeout=0.2, check_fall=2)
 
 
@@ -140,7 +149,7 @@ def test_a_stalled_etcd_moves_the_vip_once_at_most() -> None:
 def test_plain_keepalived_promises_nothing_of_api_servers() -> None:
     assert {name for name in RFC if RFC[name](CONTRACT) == Limits()} == {
         *("api-crash", "api-stop", "api-hang", "api-all-down", "api-elsewhere", "api-all-slow"),
-        *("api-load", "release"),
+        *("api-load", "release", "deaf-start"),
     }
 
 

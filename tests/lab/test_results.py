@@ -40,6 +40,11 @@ def over_https(recovery: float, **more: object) -> Trial:
         (trial(0.0, moves=2), None),
         (trial(0.0, moves=2, moves_bound=2), None),
         (trial(0.0, moves=2, moves_bound=0), "2 times the VIP came or went, bound 0"),
+        (trial(0.0, stays=True, holder="a", successor="a"), None),
+        (
+            trial(0.0, stays=True, holder="a", successor="b"),
+            "the VIP went from a to b, and was to stay",
+        ),
         (trial(0.0, two_holders_ms=841.0), None),
         (
             trial(0.0, two_holders_ms=841.0, two_holders_bound_ms=840.6),

@@ -144,6 +144,21 @@ def other_vips(place: Path) -> None:
         assert one.process.wait(START + SLACK) == 0, one.log.read_text()
 
 
+def stranger(place: Path) -> None:
+    """A Master, and later another installation with its virtual router ID and other addresses: told once, counted."""
+    host = Host(place)
+    one = agent(place)
+    one.until("-> MASTER", START + MASTER_DOWN + SLACK)
+    peer = host.keepalived(vip="198.18.0.77/24")
+    sentence = "198.18.0.2 advertises virtual router 51 with other addresses: 198.18.0.77"
+    one.until(sentence, START + SLACK)
+    wait(lambda: one.status()["adverts_strange"] > 10, START + SLACK, "ten of them")
+    assert one.log.read_text().count(sentence) == 1
+    peer.terminate()
+    peer.wait()
+    end(one)
+
+
 def known_master(place: Path) -> None:
     """A peer is no stranger; and when its daemons are killed, the VIP is claimed though that host still answers."""
     host = Host(place)
@@ -234,5 +249,5 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as directory:
         {
             story.__name__: story
-            for story in (answering, other_vips, known_master, restarted, switched_off, automatic)
+            for story in (answering, other_vips, stranger, known_master, restarted, switched_off, automatic)
         }[sys.argv[1]](Path(directory))

@@ -51,6 +51,19 @@ def test_a_stop_costs_skew_time_and_a_crash_master_down_interval(lab: Lab) -> No
         assert trial["http_sent"] > 10
 
 
+def test_a_node_that_was_deaf_at_its_start_leaves_the_vip_where_it_is(lab: Lab) -> None:
+    native = lab("--scenario", "deaf-start", "--engine", "native")
+    assert native.code == 0, native.err
+    trial = native.trials["deaf-start"]
+    assert trial["from"] == trial["to"]
+    assert trial["stays"]
+    assert trial["two_holders_ms"] >= 3000  # it did become Master where it heard nobody
+    assert trial["one_holder_ms"] <= 200
+    delayed = lab("--scenario", "deaf-start", "--set", "keepalived.vrrpInstance.startDelay=6")
+    assert delayed.code == 0, delayed.err
+    assert delayed.trials["deaf-start"]["moves_bound"] == delayed.trials["deaf-start"]["moves"] == 0
+
+
 def test_a_kill_leaves_the_vip_on_two_nodes(lab: Lab) -> None:
     trial = lab("--scenario", "kill").trials["kill"]
     assert trial["from"] != trial["to"]

@@ -14,7 +14,7 @@ STORIES = Path(__file__).with_name("newcomer.py")
 
 
 @pytest.mark.parametrize(
-    "story", ["answering", "other_vips", "known_master", "restarted", "switched_off", "automatic"]
+    "story", ["answering", "other_vips", "stranger", "known_master", "restarted", "switched_off", "automatic"]
 )
 def test_with_another_host_on_the_link(story: str) -> None:
     namespaces = ("--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child")

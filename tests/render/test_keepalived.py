@@ -167,6 +167,12 @@ vrrp_instance VI_CONTROL_PLANE_V6 {
     )
 
 
+def test_a_start_delay_is_keepaliveds_own() -> None:
+    text = rendered("{keepalived: {vrrpInstance: {startDelay: 30}}}")
+    assert "  vrrp_startup_delay 30\n" in text.partition("}")[0]
+    assert "startup" not in rendered("{}")
+
+
 def test_plain_keepalived_asks_the_api_server_where_the_values_say_so() -> None:
     text = rendered(
         """\
@@ -288,6 +294,7 @@ LINES = re.compile(
             rf"router_id {WORD}",
             r"vrrp_version [23]",
             r"vrrp_garp_(?:master_(?:delay|refresh|repeat|refresh_repeat)|lower_prio_(?:delay|repeat)) [0-9]+",
+            r"vrrp_startup_delay [0-9]+(?:\.[0-9]{1,2})?",
             r"vrrp_(?:higher_prio_send_advert|lower_prio_no_advert) true",
             r"vrrp_check_unicast_src|reload_check_config|nopreempt|old_unicast_checksum never",
             r"script_user root|enable_script_security|vrrp_script api_server \{|track_script \{",

@@ -290,6 +290,20 @@ CASES = {
         with_nodes(DUAL, "a: {unicastSourceAddress: [198.18.0.3, '2001:db8::3']}"),
         with_nodes(DUAL, "a: {unicastSourceAddress: [198.18.0.1, '2001:DB8:0::1']}"),
     ),
+    "a start delay without end": Case(
+        "error",
+        f"{INSTANCE}.startDelay",
+        "expected 0 to 600 seconds, found 600.5",
+        instance("startDelay: 600.5"),
+        instance("startDelay: 600"),
+    ),
+    "a start delay of less than nothing": Case(
+        "error",
+        f"{INSTANCE}.startDelay",
+        "expected 0 to 600 seconds, found -1",
+        instance("startDelay: -1"),
+        instance("startDelay: 0.5"),
+    ),
     "one source for all nodes": Case(
         "error",
         f"{INSTANCE}.unicastSourceAddress",

@@ -142,5 +142,5 @@ def test_a_reload_that_changes_one_family_leaves_the_other_alone():
 
 def test_a_group_stops_as_one():
     state, actions = run(State(), (Startup(), 0.0), (Shutdown(), 1.0))
-    assert state == State()
+    assert state == State(deaf_until=120.0)
     assert actions == (MemberAction(0, Changed(Backup, Initialize, Reason.SHUTDOWN)),)

@@ -58,6 +58,7 @@ LETTER = replace(
     last_resort=False,
     kernel_lease=False,
     ask_first=False,
+    incumbent_stays=False,
     garp=Garp(spread=0.0, refresh=0.0),
 )
 """Every departure off."""
@@ -674,11 +675,146 @@ class TestSuccessionOnOneNode:
     def test_what_is_not_there_any_more_is_not_inherited(self):
         state, actions = step(CONFIG, State(), Startup(inherited=True), 5.0)
         assert actions == (changed(Initialize, Backup, Reason.STARTUP),)
-        assert state == backup(8.609375, acquainted=False)
+        assert state == backup(8.609375, acquainted=False, deaf_until=125.0)
 
     def test_an_heir_that_takes_no_part_removes_them(self):
         _, actions = step(CONFIG, State(released=True), Startup(leftover=True, inherited=True), 5.0)
         assert actions == (REMOVE,)
+
+
+class TestIncumbent:
+    """Under nopreempt the one that has been Master all along stays, whoever is the better router."""
+
+    STAYS = replace(CONFIG, preempt=False)
+
+    def challenged(self, config=STAYS, **facts):
+        return step(config, master(config, **facts), advert(150), 0.4)
+
+    def test_a_better_router_is_answered_first(self):
+        state, actions = self.challenged()
+        assert actions == (SendAdvert(100),)
+        assert isinstance(state.role, Master)
+        assert (state.role.adver_at, state.role.challenger, state.role.challenged_at) == (1.0, HIGHER, 0.4)
+
+    def test_its_second_advertisement_is_obeyed(self):
+        state, _ = self.challenged()
+        state, actions = step(self.STAYS, state, advert(150), 0.401)
+        assert actions == (SendAdvert(100), changed(Master, Resigning, Reason.BETTER_CLAIM))
+
+    @pytest.mark.parametrize(
+        ("source", "later", "obeys"),
+        [(HIGHER, 3.6, True), (HIGHER, 3.61, False), (IPv4Address("198.18.0.10"), 0.1, False)],
+    )
+    def test_another_time_or_another_router_begins_anew(self, source, later, obeys):
+        state, _ = self.challenged()
+        role = replace(state.role, adver_at=9.0, sent_at=0.4 + later)
+        state, _ = step(self.STAYS, replace(state, role=role), advert(150, source), 0.4 + later)
+        assert isinstance(state.role, Resigning) is obeys
+
+    def test_who_was_answered_a_moment_ago_is_not_answered_again(self):
+        held = master(self.STAYS)
+        held = replace(held, role=replace(held.role, answered_at=0.395))
+        state, actions = step(self.STAYS, held, advert(150), 0.4)
+        assert actions == ()
+        assert state.role.challenger == HIGHER
+
+    def test_with_preemption_it_is_obeyed_at_once(self):
+        state, _ = self.challenged(CONFIG)
+        assert isinstance(state.role, Resigning)
+
+    def test_by_the_letter_it_is_obeyed_at_once(self):
+        state, _ = self.challenged(replace(self.STAYS, incumbent_stays=False))
+        assert isinstance(state.role, Resigning)
+
+    def test_a_node_that_is_not_healthy_obeys_at_once(self):
+        state, _ = self.challenged(standing=Standing.UNREADY)
+        assert isinstance(state.role, Resigning)
+
+    def deaf(self, config=STAYS, now=10.0, priority=50, **facts):
+        held = master(config, at=now - 0.5, **({"deaf_until": 120.0} | facts))
+        return step(config, held, advert(priority, LOWER), now)
+
+    def test_a_latecomer_gives_back_what_it_took(self):
+        state, actions = self.deaf()
+        assert actions == (SendAdvert(0), changed(Master, Resigning, Reason.FOREIGN_HOLDER))
+        assert (state.role.until, state.role.resign_at) == (10.1, math.inf)
+        assert state.role.successor == Backup(13.609375, 1.0, LOWER, Reason.MASTER_DOWN, 50)
+
+    def test_and_lets_go_when_the_other_one_says_by_arp_that_it_has_them(self):
+        state, _ = self.deaf()
+        state, _ = step(self.STAYS, state, ForeignClaim(VIP), 10.001)
+        state, actions = step(self.STAYS, state, Timer(), deadline(state))
+        assert actions == (REMOVE, changed(Resigning, Backup, Reason.SUCCESSOR_OWNS))
+        assert deadline(state) == 13.609375
+
+    def test_without_hitless_resignation_it_lets_go_at_once(self):
+        _, actions = self.deaf(replace(self.STAYS, hitless=False))
+        assert actions == (SendAdvert(0), REMOVE, changed(Master, Backup, Reason.FOREIGN_HOLDER))
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"now": 120.0},
+            {"deaf_until": -math.inf},
+            {"config": CONFIG},
+            {"priority": 0},  # it gives the addresses away
+            {"priority": 1},  # its API server is dead
+        ],
+    )
+    def test_else_a_worse_router_is_answered(self, other):
+        state, actions = self.deaf(**other)
+        assert isinstance(state.role, Master)
+        assert actions[0] == SendAdvert(100)
+
+    def test_without_ranks_priority_1_is_one_like_others(self):
+        state, _ = self.deaf(replace(self.STAYS, last_resort=False), priority=1)
+        assert isinstance(state.role, Resigning)
+
+    def test_who_has_heard_somebody_since_its_start_is_not_deaf(self):
+        state, _ = step(self.STAYS, State(), Startup(), 0.0)
+        assert state.deaf_until == 120.0
+        state, _ = step(self.STAYS, state, advert(50), 1.0)
+        assert state.deaf_until == -math.inf
+
+    def test_what_a_master_hears_does_not_make_it_less_deaf(self):
+        state, _ = self.deaf(priority=0)
+        assert state.deaf_until == 120.0
+
+
+class TestStartDelay:
+    DELAYED = replace(CONFIG, start_delay=5.0)
+
+    def test_who_hears_nobody_waits_longer(self):
+        state, _ = step(self.DELAYED, State(), Startup(), 1.0)
+        assert deadline(state) == 9.609375  # 1 + 5 + Master_Down_Interval
+        assert not held_back(state, 9.0)
+        state, actions = step(self.DELAYED, state, Timer(), 9.609375)
+        assert actions == (SendAdvert(100), changed(Backup, Claiming, Reason.MASTER_DOWN))
+
+    def test_after_its_link_too(self):
+        state, _ = step(self.DELAYED, replace(STARTED, link=False), Link(True), 3.0)
+        assert deadline(state) == 11.609375
+
+    def test_the_address_owner_waits_too(self):
+        owner = replace(self.DELAYED, priority=255)
+        state, _ = step(owner, State(), Startup(), 0.0)
+        assert isinstance(state.role, Backup)
+        assert deadline(state) == 8.00390625
+
+    def test_not_once_somebody_is_heard(self):
+        state, _ = step(self.DELAYED, State(), Startup(), 0.0)
+        state, _ = step(self.DELAYED, state, advert(150), 1.0)
+        assert deadline(state) == 4.609375
+
+    def test_a_restarted_holder_goes_on(self):
+        state, _ = step(self.DELAYED, State(), Startup(leftover=True), 0.0)
+        assert deadline(state) == 1.609375
+
+    def test_the_doubt_about_a_stranger_is_the_longer_wait(self):
+        state, _ = step(self.DELAYED, State(), Startup(), 0.0)
+        state, _ = step(self.DELAYED, state, Stranger(HIGHER), 7.0)
+        assert held_back(state, 9.0)
+        assert deadline(state) == 10.609375
 
 
 class TestLink:
@@ -690,7 +826,7 @@ class TestLink:
 
     def test_it_comes_back_as_a_backup(self):
         state, actions = step(CONFIG, replace(STARTED, link=False), Link(True), 3.0)
-        assert state == backup(6.609375)
+        assert state == backup(6.609375, deaf_until=123.0)
         assert actions == (changed(Initialize, Backup, Reason.LINK_UP),)
 
     def test_resigning_with_nothing_to_do_any_more(self):

@@ -192,31 +192,89 @@ def test_a_short_stall_that_nobody_used_costs_nothing():
 def split(**others: object) -> World:
     """Parted so that the client is with the loser; both sides hold; then the segment heals."""
     world = five(garp=m.Garp(refresh=0.0), **others)
+    # By now nobody is taken for a latecomer.
+    world.run_until(HEALED - 12.0)
     world.partition([0, 0, 0, 0, 1])
-    world.run_until(24.0)
+    world.run_until(HEALED)
     assert len(world.holders()) == 2
     assert world.client != 4
     world.partition([0, 0, 0, 0, 0])
     return world
 
 
-def test_after_a_partition_the_winner_learns_of_the_loser_and_tells_the_clients():
-    world = split()
-    world.run_until(26.2)
+HEALED = m.DEAF + 24.0
+
+
+@pytest.mark.parametrize("preempt", [False, True])
+def test_after_a_partition_the_winner_learns_of_the_loser_and_tells_the_clients(preempt: bool):
+    world = split(preempt=preempt)
+    world.run_until(HEALED + 2.2)
     assert world.holders() == [4]
     assert world.client == 4
 
 
+@pytest.mark.parametrize("alone", [4.5, 10.0, 50.0])
+@pytest.mark.parametrize("before", [10.0, m.DEAF])
+def test_who_was_deaf_at_its_start_gives_the_address_back_to_who_had_it_all_along(
+    alone: float, before: float
+):
+    """The best router's switch port passes nothing at first, so that it becomes Master by itself."""
+    world = World([config(index, preempt=False) for index in range(5)], seed=3)
+    for index in range(4):
+        world.boot(index)
+    world.run_until(before)
+    [holder] = world.holders()
+    world.partition([0, 0, 0, 0, 1])
+    world.boot(4)
+    world.run_until(before + alone)
+    assert world.holders() == [holder, 4]
+    world.blackout = 0.0
+    world.partition([0, 0, 0, 0, 0])
+    world.run_until(before + alone + 1.1)
+    assert world.holders() == [holder]
+    world.run_until(before + alone + 30.0)
+    assert (world.holders(), world.client) == ([holder], holder)
+
+
+def test_by_the_letter_the_better_one_has_it_from_then_on():
+    world = World([config(index, preempt=False, incumbent_stays=False) for index in range(5)], seed=3)
+    for index in range(4):
+        world.boot(index)
+    world.run_until(10.0)
+    world.partition([0, 0, 0, 0, 1])
+    world.boot(4)
+    world.run_until(20.0)
+    world.partition([0, 0, 0, 0, 0])
+    world.run_until(25.0)
+    assert world.holders() == [4]
+
+
+def test_a_start_delay_keeps_who_is_deaf_from_taking_anything():
+    world = World([config(index, preempt=False, start_delay=6.0) for index in range(5)], seed=3)
+    for index in range(4):
+        world.boot(index)
+    world.run_until(15.0)
+    [holder] = world.holders()
+    world.partition([0, 0, 0, 0, 1])
+    world.boot(4)
+    world.run_until(24.0)
+    assert world.holders() == [holder]
+    world.partition([0, 0, 0, 0, 0])
+    world.run_until(60.0)
+    assert world.holders() == [holder]
+
+
 def test_without_the_parting_advert_the_clients_stay_with_a_loser_that_steps_down_in_silence():
     def heal(start: int) -> None:
-        world = split(parting_advert=False)
+        # Nor an answer to the better router's first advertisement.
+        world = split(parting_advert=False, incumbent_stays=False)
         # Shift the winner's beat so that in some runs it is the one that speaks first.
         master = world.nodes[4].state.role
         assert isinstance(master, m.Master)
         beat = replace(master, adver_at=world.now + 0.1 * start)
         world.nodes[4].state = replace(world.nodes[4].state, role=beat)
         world.arm(4)
-        world.run_until(40.0)
+        world.run_until(HEALED + 16.0)
 
     def every_phase() -> None:
         for start in range(10):

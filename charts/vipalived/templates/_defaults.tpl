@@ -11,6 +11,7 @@
     "partingAdvert": true,
     "pacedGarp": true,
     "lastResort": true,
+    "incumbentStays": true,
     "kernelLease": true,
     "checksumPseudoHeader": true
   },

@@ -58,6 +58,9 @@ global_defs {
   vrrp_garp_lower_prio_delay 1
   vrrp_garp_lower_prio_repeat 3
   vrrp_lower_prio_no_advert true
+{{- with default 0 $instance.startDelay | toString | float64 }}
+  vrrp_startup_delay {{ . }}
+{{- end }}
 {{- if $instance.unicastPeers }}
   vrrp_check_unicast_src
 {{- end }}

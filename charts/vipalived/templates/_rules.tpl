@@ -5,6 +5,7 @@
 {{- $instance := $values.keepalived.vrrpInstance -}}
 {{- $version := int $values.keepalived.vrrpVersion -}}
 {{- $interval := $instance.advertInt | toString | float64 -}}
+{{- $startDelay := default 0 $instance.startDelay | toString | float64 -}}
 {{- $tracked := default (list) $instance.trackInterface -}}
 {{- $podLabels := default (dict) $values.podLabels -}}
 {{- $podAnnotations := default (dict) $values.podAnnotations -}}
@@ -27,6 +28,9 @@
 {{- end -}}
 {{- if and (eq $version 3) (ne $interval (round $interval 2)) -}}
 {{- print "- keepalived.vrrpInstance.advertInt: VRRPv3 carries hundredths of a second, no finer\n  hint: round it to two decimals\n" -}}
+{{- end -}}
+{{- if or (lt $startDelay 0.0) (gt $startDelay 600.0) -}}
+{{- print "- keepalived.vrrpInstance.startDelay: expected 0 to 600 seconds\n  hint: it is what a switch port needs to pass packets; a spanning tree takes up to 50 s\n" -}}
 {{- end -}}
 {{- if and (eq $version 2) (not (regexMatch `^[A-Za-z0-9@%^&*()_+=:;,./?<>|~\[\]-]{0,8}$` $instance.authentication.authPass)) -}}
 {{- print "- keepalived.vrrpInstance.authentication.authPass: expected up to 8 ASCII letters, digits or `@%^&*()_+=:;,./?<>|~[]-`\n  hint: keepalived's configuration reads blanks, quotes and `#!${}\\` as its own syntax\n" -}}
@@ -149,6 +153,7 @@
 {{- $instance := $values.keepalived.vrrpInstance -}}
 {{- $version := int $values.keepalived.vrrpVersion -}}
 {{- $interval := $instance.advertInt | toString | float64 -}}
+{{- $startDelay := default 0 $instance.startDelay | toString | float64 -}}
 {{- $tracked := default (list) $instance.trackInterface -}}
 {{- $podLabels := default (dict) $values.podLabels -}}
 {{- $podAnnotations := default (dict) $values.podAnnotations -}}

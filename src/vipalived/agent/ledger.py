@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from vipalived.agent.episodes import Episodes
 from vipalived.agent.log import Log
 from vipalived.agent.picture import picture
 from vipalived.agent.plan import MemberPlan
@@ -20,7 +21,7 @@ from vipalived.agent.rivals import Rivals
 from vipalived.agent.snapshot import BUCKETS, Snapshot
 from vipalived.net import clock
 from vipalived.vrrp.model import Standing
-from vipalived.vrrp.packet import IPAddress
+from vipalived.vrrp.packet import Discard, IPAddress
 
 PEERS: Final = 32
 """Anybody on the segment can invent routers; so many are remembered."""
@@ -72,6 +73,8 @@ class Book:
     buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
     sent: int = 0
     received: int = 0
+    strange: int = 0
+    episodes: Episodes = field(default_factory=Episodes)
     discards: Counter[str] = field(default_factory=Counter)
     discarded_from: dict[str, str] = field(default_factory=dict)
     late: int = 0
@@ -203,6 +206,20 @@ class Ledger:
         """A packet that was refused."""
         self.book.discards[reason] += 1
         self.book.discarded_from[reason] = source
+        if reason != Discard.OWN_SOURCE:
+            self._notice(f"refused a packet from {source}: {reason}")
+
+    def strange(self, source: IPAddress, addresses: Iterable[IPAddress]) -> None:
+        """An advertisement that passed every check, and lists other addresses than this node's."""
+        self.book.strange += 1
+        listed = ", ".join(map(str, addresses))
+        self._notice(f"{source} advertises virtual router {self.plan.vrid} with other addresses: {listed}")
+
+    def _notice(self, sentence: str) -> None:
+        """What may go on for long, packet by packet."""
+        if self.book.episodes.begins(sentence, self._now()):
+            self._log.warn(sentence)
+            self.trouble(sentence)
 
     def second_holder(self, address: IPAddress, who: str) -> None:
         """While this node is Master, somebody else (a MAC address, or an IP address) claims the VIP, too."""

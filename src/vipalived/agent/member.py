@@ -65,6 +65,7 @@ class Member:
         nobody: IPAddress = IPv4Address(0) if self.plan.family == 4 else IPv6Address(0)
         self.config: Config = self.plan.config(self.source or nobody)
         self._policy = self.plan.policy(self.source or nobody)
+        self._listed = frozenset(self.plan.vips)
         # The link-local address of an IPv6 virtual router goes by its ID, and so is the same for strangers.
         self._known = {vip for vip in self.plan.vips if not vip.is_link_local} or set(self.plan.vips)
 
@@ -100,22 +101,19 @@ class Member:
     def _accepted(self, received: Received) -> tuple[Advert | Stranger, float] | None:
         content = received.content
         if isinstance(content, Discard):
-            self._refused(content, "somebody")
+            self._ledger.discarded(content, "somebody")
             return None
         accepted = packet.decode(content, replace(self._policy, sequence=self._sequence))
         if isinstance(accepted, Discard):
-            self._refused(accepted, str(content.source))
+            self._ledger.discarded(accepted, str(content.source))
             return (Stranger(content.source), received.arrived) if accepted in STRANGE else None
         self._sequence = max(self._sequence, accepted.sequence)
         advert = accepted.advertisement
         self._ledger.heard(accepted.source, advert.priority, advert.interval)
+        if self._listed != frozenset(advert.addresses):
+            self._ledger.strange(accepted.source, advert.addresses)
         strange = self._known.isdisjoint(advert.addresses)
         return Advert(advert.priority, advert.interval, accepted.source, strange), received.arrived
-
-    def _refused(self, reason: Discard, source: str) -> None:
-        self._ledger.discarded(reason, source)
-        if reason is not Discard.OWN_SOURCE:
-            self._trouble(f"discard {reason}", f"refused a packet from {source}: {reason}")
 
     def claims(self, most: int) -> tuple[list[Claim], bool]:
         """What other hosts say about our addresses, in at most so many frames; and whether there may be more."""

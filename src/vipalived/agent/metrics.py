@@ -96,6 +96,9 @@ def _counted(now: Snapshot) -> Iterator[Metric]:
     yield _counter(
         "adverts_received", "Advertisements of others that passed every check.", now.adverts_received
     )
+    yield _counter(
+        "adverts_strange", "Advertisements of others that list other addresses.", now.adverts_strange
+    )
     yield _discarded(now)
     yield _counter("late_timers", "Timers that came more than 50 ms late.", now.late_timers)
     yield _counter(

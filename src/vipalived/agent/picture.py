@@ -50,6 +50,7 @@ def picture(ledger: Ledger, now: float, wall: float) -> Snapshot:
         peers=tuple(one.peers()),
         adverts_sent=book.sent,
         adverts_received=book.received,
+        adverts_strange=book.strange,
         discards=tuple(one.discards()),
         late_timers=book.late,
         worst_lateness=book.worst,

@@ -28,6 +28,7 @@ class Departures:
     paced_garp: bool = True
     last_resort: bool = True
     kernel_lease: bool = True
+    incumbent_stays: bool = True
     checksum_pseudo_header: bool = True
 
 
@@ -45,6 +46,7 @@ class MemberPlan:
     garp: Garp
     departures: Departures = Departures()
     ask_first: bool = True
+    start_delay: float = 0.0
     auth: Auth | None = None
     peers: frozenset[IPAddress] = frozenset()
     source: IPAddress | None = None
@@ -72,6 +74,8 @@ class MemberPlan:
             last_resort=self.departures.last_resort,
             kernel_lease=self.departures.kernel_lease,
             ask_first=self.ask_first,
+            incumbent_stays=self.departures.incumbent_stays,
+            start_delay=self.start_delay,
         )
 
     def policy(self, source: IPAddress) -> Policy:
@@ -216,6 +220,7 @@ def _member(settings: Settings, node: str, router: VirtualRouter) -> MemberPlan:
         ),
         departures=Departures(**settings.native.model_dump()),
         ask_first=settings.agent.ask_first,
+        start_delay=float(instance.start_delay),
         auth=auth if version == 2 and auth.password else None,
         peers=frozenset(peer for peer in peers if peer.version == router.family),
         source=parse_address(source) if source else None,

@@ -150,6 +150,7 @@ class Snapshot:
     peers: tuple[Peer, ...]
     adverts_sent: int
     adverts_received: int
+    adverts_strange: int
     discards: tuple[Discarded, ...]
     late_timers: int
     worst_lateness: float

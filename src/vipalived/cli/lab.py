@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SCENARIOS = (
     *("control", "stop", "crash", "kill", "freeze", "partition", "rolling", "return"),
-    *("reload", "flap", "pause-all", "load"),
+    *("deaf-start", "reload", "flap", "pause-all", "load"),
     *("api-crash", "api-stop", "api-hang", "api-all-down", "api-elsewhere", "api-all-slow", "api-load"),
     "release",
 )

@@ -25,6 +25,8 @@ FIRST_UP = 1.0
 """From the first API server's answer to the VIP on its node: it must answer `rise` times."""
 INSTANT = 0.001
 ONE_MOVE = 2
+DEAF = 5.0
+"""How long the port of a starting node passes nothing in `deaf-start`."""
 PAUSE = 0.1
 """How long `pause-all` freezes every daemon."""
 KERNEL_SLACK = 0.4
@@ -43,6 +45,7 @@ class Timing:
     check_interval: float = 0.5
     check_timeout: float = 1.0
     check_fall: int = 3
+    start_delay: float = 0.0
 
     @property
     def successor(self) -> int:
@@ -75,7 +78,8 @@ class Limits:
     `blackout`: the longest stretch without an answer to datagrams. `two_holders`: the longest time with more than
     one holder, `no_holder` without one. `one_holder`: how soon after the last thing that the lab did one node holds
     the VIP for good. `http`: how soon after that clients are served over HTTPS again. `http_failed`: how many HTTPS
-    requests may fail. `moves`: how often the VIP may come to a node or leave one.
+    requests may fail. `moves`: how often the VIP may come to a node or leave one. `stays`: in the end the VIP is where
+    it was.
     """
 
     blackout: float | None = None
@@ -85,6 +89,7 @@ class Limits:
     http: float | None = None
     http_failed: int | None = None
     moves: int | None = None
+    stays: bool = False
 
 
 Rule = Callable[[Timing], Limits]
@@ -171,6 +176,18 @@ def native_homecoming(timing: Timing) -> Limits:
     return undisturbed(timing) if timing.nopreempt else handed_over(timing)
 
 
+def delayed(timing: Timing) -> Limits:
+    """Who waits with its claim until it hears takes nothing; VRRP itself promises nothing else."""
+    return nothing(timing) if timing.nopreempt and timing.start_delay >= DEAF else Limits()
+
+
+def given_back(timing: Timing) -> Limits:
+    """The latecomer hears that another one has the VIP within an Advertisement_Interval, and lets go."""
+    if not timing.nopreempt:
+        return Limits(HITLESS)
+    return Limits(HITLESS, one_holder=timing.advertisement_interval + ALLOWANCE, stays=True)
+
+
 def unpromised(_: Timing) -> Limits:
     """VRRP knows nothing of API servers."""
     return Limits()
@@ -220,6 +237,7 @@ RFC: Mapping[str, Rule] = {
     "partition": silence,  # the same holds for the two Masters that meet when it heals
     "rolling": resignation,  # each restart of the holder is a `stop`; a gap never spans two of them
     "return": homecoming,
+    "deaf-start": delayed,
     "reload": nothing,
     "flap": silence,  # the first loss of carrier ends its mastership; the others wait no longer than that
     "pause-all": breather,
@@ -246,6 +264,7 @@ NATIVE: Mapping[str, Rule] = {
     "partition": healed,
     "rolling": handed_over,
     "return": native_homecoming,
+    "deaf-start": given_back,
     "reload": undisturbed,
     "flap": taken_over,
     "api-crash": served_elsewhere,

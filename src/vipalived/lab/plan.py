@@ -96,6 +96,7 @@ def timing(settings: Settings, names: Sequence[str]) -> Timing:
         check_interval=float(settings.health_check.interval),
         check_timeout=float(settings.health_check.timeout),
         check_fall=settings.health_check.fall,
+        start_delay=float(settings.keepalived.vrrp_instance.start_delay),
     )
 
 

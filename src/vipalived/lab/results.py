@@ -17,8 +17,8 @@ class Trial:
     lab's last act; otherwise it is the longest stretch without an answer to datagrams.
     `error` says why a trial ended without figures, `void` why its figures count for nothing.
     `one_holder_ms` is how long after the lab's last act one node held the VIP for good. A bound that is
-    None is a promise that the engine does not make. `moves` counts how often the VIP came to a node or
-    left one: a move is two of them.
+    None is a promise that the engine does not make; `stays` is one that it makes. `moves` counts how often the
+    VIP came to a node or left one: a move is two of them.
     `http_cut` counts the requests that failed because they were under way when the VIP moved, `http_failed` all
     others without an answer.
     `answered_by` holds (node or None, start, end), `marks` (moment, what the lab did then),
@@ -35,6 +35,7 @@ class Trial:
     http_bound_ms: float | None = None
     http_failed_bound: int | None = None
     moves_bound: int | None = None
+    stays: bool = False
     https: bool = False
     holder: str | None = None
     successor: str | None = None
@@ -98,6 +99,8 @@ class Trial:
         ):
             if measured is not None and limit is not None and measured > limit:
                 return f"{measured:.0f} {what}, bound {limit:.0f}"
+        if self.stays and self.successor != self.holder:
+            return f"the VIP went from {self.holder} to {self.successor}, and was to stay"
         return None
 
     def as_json(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from vipalived.lab.apiserver import STOPPING
-from vipalived.lab.bounds import PAUSE
+from vipalived.lab.bounds import DEAF, PAUSE
 from vipalived.lab.stage import Stage
 
 FROZEN = 6.0
@@ -231,7 +231,15 @@ def first_alone(stage: Stage) -> None:
 
 def one_away(stage: Stage) -> None:
     """Before `come_back`: the holder's daemon is stopped, and another node has the VIP."""
-    stopped = next(iter(stage.watch.holders()))
+    _away(stage, next(iter(stage.watch.holders())))
+
+
+def a_backup_away(stage: Stage) -> None:
+    """Before `deaf_start`: the daemon of a node that does not hold the VIP is stopped."""
+    _away(stage, next(node for node in reversed(stage.nodes) if node not in stage.watch.holders()))
+
+
+def _away(stage: Stage, stopped: str) -> None:
     stage.stop(stopped)
     stage.gone(stopped)
     stage.settle()
@@ -244,6 +252,20 @@ def come_back(stage: Stage) -> None:
     stage.start(away)
     stage.ready(away)
     stage.pause(stage.timing.master_down(stage.settings.node(away).priority) + _LONGER)
+    stage.recover()
+
+
+def deaf_start(stage: Stage) -> None:
+    """A stopped node's daemon starts while its switch port passes nothing, which it then does."""
+    (away,) = set(stage.nodes) - set(stage.daemons)
+    stage.world.isolate(away)
+    stage.mark(f"start {away} behind a closed port")
+    stage.start(away)
+    stage.pause(DEAF)
+    stage.mark(f"open the port of {away}")
+    stage.world.heal(away)
+    timing = stage.timing
+    stage.pause(timing.start_delay + timing.master_down(stage.settings.node(away).priority) + _LONGER)
     stage.recover()
 
 
@@ -276,6 +298,12 @@ SCENARIOS: Mapping[str, Scenario] = {
     "partition": Scenario(partition, "the holder is cut off from all others, then back"),
     "rolling": Scenario(rolling, "every node's daemon is restarted in turn"),
     "return": Scenario(come_back, "a stopped node's daemon comes back", before=one_away),
+    "deaf-start": Scenario(
+        deaf_start,
+        "a node starts whose switch port passes nothing for 5 s",
+        start=first_alone,
+        before=a_backup_away,
+    ),
     "reload": Scenario(reload, "every node's daemon reads changed values (SIGHUP)"),
     "flap": Scenario(flap, "the holder's link goes down and up ten times"),
     "pause-all": Scenario(pause_all, "every daemon stands still for 0.1 s"),

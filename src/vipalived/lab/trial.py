@@ -127,6 +127,7 @@ def _bounds(case: Case) -> dict[str, Any]:
         "http_bound_ms": _milliseconds(limits.http),
         "http_failed_bound": limits.http_failed,
         "moves_bound": limits.moves,
+        "stays": limits.stays,
         "https": SCENARIOS[case.scenario].https,
     }
 

@@ -165,6 +165,7 @@ _VARIABLES = """\
 {{- $instance := $values.keepalived.vrrpInstance -}}
 {{- $version := int $values.keepalived.vrrpVersion -}}
 {{- $interval := $instance.advertInt | toString | float64 -}}
+{{- $startDelay := default 0 $instance.startDelay | toString | float64 -}}
 {{- $tracked := default (list) $instance.trackInterface -}}
 {{- $podLabels := default (dict) $values.podLabels -}}
 {{- $podAnnotations := default (dict) $values.podAnnotations -}}

@@ -101,6 +101,8 @@ def _global_defs(settings: Settings) -> Iterator[str]:
         yield f"vrrp_garp_master_repeat {max(1, garp.master_repeat)}"
         yield f"vrrp_garp_master_refresh_repeat {max(1, garp.master_refresh_repeat)}"
         yield from _STALE_ARP
+        if delay := settings.keepalived.vrrp_instance.start_delay:
+            yield f"vrrp_startup_delay {delay:g}"
         if settings.keepalived.vrrp_instance.unicast_peers:
             yield "vrrp_check_unicast_src"
         if settings.runs_script:

@@ -261,6 +261,8 @@ class VrrpInstance(Model):
     """Advertisement interval in seconds; hundredths (0.01 to 40.95) under VRRPv3, whole seconds under VRRPv2"""
     nopreempt: bool = True
     """Enable non-preemptive mode"""
+    start_delay: Seconds = 0
+    """Seconds beyond the usual that a starting node which hears nobody waits, for switch ports that open late"""
     authentication: Authentication = Authentication()
     virtual_ip_address: Vip = "172.16.101.101/32"
     """Virtual IP address with CIDR notation, IPv4 or IPv6"""
@@ -298,6 +300,8 @@ class Native(Model):
     """Spread `garp.masterRepeat` over a second, instead of sending it as one burst"""
     last_resort: bool = True
     """Take part with priority 1 while unhealthy, instead of not at all"""
+    incumbent_stays: bool = True
+    """Under `nopreempt` let a node that was deaf at its start give the VIP back to who has had it all along"""
     kernel_lease: bool = True
     """Give the VIP a lifetime, so that the kernel takes it from a dead or frozen engine"""
     checksum_pseudo_header: bool = True

@@ -72,6 +72,13 @@ RULES: tuple[Rule, ...] = (
         "and (eq $version 3) (ne $interval (round $interval 2))",
         reads=".advertInt keepalived.vrrpVersion",
     ),
+    error(
+        ".startDelay",
+        "expected 0 to 600 seconds",
+        "it is what a switch port needs to pass packets; a spanning tree takes up to 50 s",
+        lambda f: when(not 0 <= f.instance.start_delay <= 600, f"{f.instance.start_delay:g}"),
+        "or (lt $startDelay 0.0) (gt $startDelay 600.0)",
+    ),
     warning(
         ".authentication",
         "VRRPv3 has no authentication, so these values do nothing",

@@ -25,6 +25,9 @@ ANSWER_GAP: Final = 0.01
 """Losing advertisements are answered at most this often, so that junk is not amplified."""
 DEFEND_GAP: Final = 1.0
 """A foreign claim to a VIP is answered by ARP at most this often: two stubborn hosts must not flood."""
+DEAF: Final = 120.0
+"""So long after its start, or its link's, a router that has heard nobody may have been deaf: a switch that waits for
+its spanning tree passes nothing for up to 50 s."""
 PATIENCE: Final = 3.0
 """A healthy Backup lets an unready Master be for so long: when etcd stalls, every API server is unready within
 some two seconds, and the addresses must stay where they are."""
@@ -134,6 +137,10 @@ class Config:
     """Addresses carry a finite lifetime."""
     ask_first: bool = True
     """A router that has met no other yet does not claim what a stranger has."""
+    incumbent_stays: bool = True
+    """Under nopreempt a Master that was deaf at its start gives way to one that has been Master all along."""
+    start_delay: float = 0.0
+    """Seconds that a router which hears nobody waits for beyond Master_Down_Interval, after its start or its link's."""
 
     @property
     def lease(self) -> float:
@@ -206,7 +213,10 @@ class Claiming:
 
 @dataclass(frozen=True, slots=True)
 class Master:
-    """Holds the addresses. `rounds` are the gratuitous ARP rounds still due, in order."""
+    """Holds the addresses. `rounds` are the gratuitous ARP rounds still due, in order.
+
+    `challenger`: the better router that was last answered instead of obeyed.
+    """
 
     adver_at: float
     sent_at: float
@@ -217,6 +227,8 @@ class Master:
     answered_at: float = -math.inf
     echoed_at: float = -math.inf
     defended_at: float = -math.inf
+    challenger: IPAddress | None = None
+    challenged_at: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +255,7 @@ class State:
 
     `barred`: one of the addresses is the node's own. `acquainted`: it has heard another router of its kind, or claimed
     the addresses, in this life. Before that a stranger, heard of last, keeps it from claiming until `occupied_until`.
+    Until it hears somebody, it does not claim before `waits_until`, and may be deaf up to `deaf_until`.
     """
 
     role: Role = field(default_factory=Initialize)
@@ -253,6 +266,8 @@ class State:
     barred: bool = False
     acquainted: bool = False
     occupied_until: float = -math.inf
+    waits_until: float = -math.inf
+    deaf_until: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from vipalived.vrrp.model import (
     ANSWER_GAP,
+    DEAF,
     DEFEND_GAP,
     ECHOES,
     PATIENCE,
@@ -161,14 +162,61 @@ def master_timer(turn: Turn, master: Master) -> Turn:
 
 def master_hears(turn: Turn, master: Master, advert: Advert) -> Turn:
     """RFC 9568 section 6.4.3; whoever is not better may have left its MAC address in a cache."""
-    now = turn.now
     if turn.loses_to(advert):
-        return yield_to(turn, advert, master.renew_at)
-    if now - master.answered_at >= ANSWER_GAP:
-        turn = turn.does(SendAdvert(turn.priority))
-        due = now + turn.config.interval if advert.priority == RESIGN else master.adver_at
-        master = replace(master, answered_at=now, sent_at=now, adver_at=due)
-    return echo(turn, master)
+        if not is_challenge(turn, master, advert):
+            return yield_to(turn, advert, master.renew_at)
+        turn, master = answer(turn, master, advert)
+        return keep(turn, replace(master, challenger=advert.source, challenged_at=turn.now))
+    if was_deaf(turn, advert):
+        return give_back(turn, master, advert)
+    return echo(*answer(turn, master, advert))
+
+
+def answer(turn: Turn, master: Master, advert: Advert) -> tuple[Turn, Master]:
+    """Advertise at once, so that the other one knows; not again within ANSWER_GAP."""
+    now = turn.now
+    if now - master.answered_at < ANSWER_GAP:
+        return turn, master
+    due = now + turn.config.interval if advert.priority == RESIGN else master.adver_at
+    return turn.does(SendAdvert(turn.priority)), replace(master, answered_at=now, sent_at=now, adver_at=due)
+
+
+def is_challenge(turn: Turn, master: Master, advert: Advert) -> bool:
+    """Whether a better router is to say so once more: under nopreempt it may be a latecomer, that gives way itself.
+
+    It does when it hears an answer, if it has heard nobody since its start; any other one answers back.
+    """
+    config = turn.config
+    known = master.challenger == advert.source
+    recent = turn.now - master.challenged_at <= config.down(turn.priority, config.interval)
+    stays = config.incumbent_stays and not config.preempt and turn.state.standing is Standing.HEALTHY
+    return stays and not (known and recent)
+
+
+def was_deaf(turn: Turn, advert: Advert) -> bool:
+    """Whether the other router is the one that has been Master all along, under nopreempt."""
+    lives = advert.priority != RESIGN and not (turn.config.last_resort and advert.priority in RANKS.values())
+    return lives and not turn.config.preempt and turn.now < turn.state.deaf_until
+
+
+def give_back(turn: Turn, master: Master, advert: Advert) -> Turn:
+    """Resign in favour of a worse router: priority 0 makes it say by ARP that it has the addresses."""
+    successor = backup_hears(turn, turn.backup(), advert)
+    turn = turn.does(SendAdvert(RESIGN))
+    if not turn.config.hitless:
+        return rest(turn, Reason.FOREIGN_HOLDER, successor)
+    leaving = Resigning(turn.now + turn.config.handover, math.inf, master.renew_at, successor)
+    return turn.to(leaving, Reason.FOREIGN_HOLDER)
+
+
+def newcomer(turn: Turn) -> State:
+    """The state of a router that begins to take part: it hears nobody yet, and perhaps cannot."""
+    config, now = turn.config, turn.now
+    wait = (
+        config.start_delay + config.down(turn.priority, config.interval) if config.start_delay else -math.inf
+    )
+    deaf = DEAF if config.incumbent_stays else -math.inf
+    return replace(turn.state, waits_until=now + wait, deaf_until=now + deaf)
 
 
 def echo(turn: Turn, master: Master) -> Turn:
@@ -291,18 +339,24 @@ def meet(config: Config, state: State, event: Event) -> tuple[State, Event]:
         return state, event
     if event.strange and config.ask_first and not state.acquainted:
         return state, Stranger(event.source)
-    return replace(state, acquainted=True), event
+    state = replace(state, acquainted=True)
+    if isinstance(state.role, Backup):
+        # It hears: whatever it takes from now on, it takes knowingly.
+        state = replace(state, waits_until=-math.inf, deaf_until=-math.inf)
+    return state, event
 
 
 def claim_at(state: State, role: Backup) -> float:
     """When a Backup takes over from a Master that is silent."""
-    return role.master_down_at if state.acquainted else max(role.master_down_at, state.occupied_until)
+    at = max(role.master_down_at, state.waits_until)
+    return at if state.acquainted else max(at, state.occupied_until)
 
 
 def held_back(state: State, now: float) -> bool:
     """Whether nothing but a stranger keeps the router from its first claim."""
     role = state.role
-    return isinstance(role, Backup) and role.master_down_at <= now < claim_at(state, role)
+    due = isinstance(role, Backup) and max(role.master_down_at, state.waits_until) <= now
+    return due and not state.acquainted and now < state.occupied_until
 
 
 def hold_back(turn: Turn) -> Turn:

@@ -4,6 +4,8 @@ The event table is RFC 9568 section 6.4; the deliberate departures from it are f
 
 - Taking over: Backup -> Claiming -> Master. A claim is an advertisement; whoever hears a better one (higher
   priority, then higher address) steps back before it has touched anybody's ARP cache.
+- Under nopreempt the one that has been Master all along stays: a better router is answered once and obeyed at its
+  second advertisement, and who may have been deaf since its start gives back what it has taken.
 - Giving away: Master -> Resigning -> Backup or Initialize. The addresses stay until the successor owns them.
   A resigning router sends no ARP and, whatever it hears, never again its own priority. To an heir on the same
   node it leaves them without a word, Master -> Initialize, and that one begins with a claim.
@@ -69,6 +71,7 @@ from vipalived.vrrp.moves import (
     master_hears,
     master_timer,
     meet,
+    newcomer,
     own,
     resign,
     resigning_hears,
@@ -179,7 +182,9 @@ def _settle(before: Turn, after: Turn, reason: Reason) -> Turn:
         return after.removes().to(Initialize(), reason)
     if isinstance(role, Initialize):
         # The address owner need not wait (RFC 9568 section 6.4.1), unless it has been told not to preempt.
-        at_once = after.priority == OWNER and after.config.preempt
+        if reason in {Reason.STARTUP, Reason.LINK_UP}:
+            after = replace(after, state=newcomer(after))
+        at_once = after.priority == OWNER and after.config.preempt and not after.config.start_delay
         return claim(after, reason) if at_once else after.to(after.backup(), reason)
     died = before.state.standing is not after.state.standing is Standing.DEAD
     if died and isinstance(role, Master | Claiming):
