@@ -287,6 +287,10 @@ def _health_checks(draw: st.DrawFn, vips: list[str]) -> Layer:
     return layer | ({"certificateFile": certificate, "keyFile": key} if certificate and key else {})
 
 
+_quantities = st.none() | some(
+    cpu=st.sampled_from([None, "50m", "100m", "200m", 0.05, 1, "", True, [], {}]),
+    memory=st.sampled_from([None, "32Mi", "64Mi", "128Mi", 67108864, ""]),
+)
 _kubernetes = some(
     nameOverride=st.just("") | labels,
     fullnameOverride=st.just("") | labels,
@@ -321,6 +325,7 @@ _kubernetes = some(
     podSecurityContext=_objects,
     securityContext=_objects | _capabilities,
     resources=_objects
+    | some(requests=_quantities, limits=_quantities)
     | st.sampled_from(
         [None, "100m", "0.5", ".5", 0.5, 1, "1", "0m", "0", 0, "1000m", "1e-1", True, [], {}]
     ).map(lambda cpu: {"limits": {"cpu": cpu}}),

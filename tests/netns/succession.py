@@ -250,8 +250,22 @@ def changed_meanwhile(segment: Segment) -> None:
     assert second.status()["effective_priority"] == 150
 
 
+def by_another_name(segment: Segment) -> None:
+    """The same interface by an alternative name is the same place."""
+    add = [
+        *segment.world.enter("node-1"),
+        *["ip", "link", "property", "add", "dev", "eth0", "altname", "enp1s0"],
+    ]
+    subprocess.run(add, check=True)
+    acting(segment)
+    router = _VALUES["keepalived"]["vrrpInstance"] | {"interface": "enp1s0"}
+    second = Agent(segment, "node-1", "second", keepalived={"vrrpInstance": router})
+    second.until("waiting: another instance runs virtual router 51 on enp1s0 of this host")
+    assert segment.holders() == ["node-1"]
+
+
 if __name__ == "__main__":
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
-    stories = (handed_over, others_values, standing_still, changed_meanwhile)
+    stories = (handed_over, others_values, standing_still, changed_meanwhile, by_another_name)
     with tempfile.TemporaryDirectory() as directory:
         {story.__name__: story for story in stories}[sys.argv[1]](Segment(Path(directory)))

@@ -13,7 +13,9 @@ pytestmark = pytest.mark.netns
 STORIES = Path(__file__).with_name("succession.py")
 
 
-@pytest.mark.parametrize("story", ["handed_over", "others_values", "standing_still", "changed_meanwhile"])
+@pytest.mark.parametrize(
+    "story", ["handed_over", "others_values", "standing_still", "changed_meanwhile", "by_another_name"]
+)
 def test_two_on_one_node(story: str) -> None:
     namespaces = ("--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child")
     words = ("unshare", *namespaces, "--mount-proc", "--", sys.executable, "-P", str(STORIES), story)

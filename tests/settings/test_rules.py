@@ -290,6 +290,14 @@ CASES = {
         with_nodes(DUAL, "a: {unicastSourceAddress: [198.18.0.3, '2001:db8::3']}"),
         with_nodes(DUAL, "a: {unicastSourceAddress: [198.18.0.1, '2001:DB8:0::1']}"),
     ),
+    "a request beside the default limit": Case(
+        "warning",
+        "resources",
+        "Helm merges objects: the default limit stays above your request, and Kubernetes refuses a request beyond it,"
+        " found requests.cpu 200m and limits.cpu 100m, requests.memory 128Mi and limits.memory 64Mi",
+        "{resources: {requests: {cpu: 200m, memory: 128Mi}}}",
+        "{resources: {requests: {cpu: 200m}, limits: {cpu: 200m}}}",
+    ),
     "a start delay without end": Case(
         "error",
         f"{INSTANCE}.startDelay",

@@ -198,6 +198,9 @@
 {{- if and (eq (default "" (get $selector "node-role.kubernetes.io/control-plane")) "true") (gt (len $selector) 1) (not $values.static) -}}
 {{- print "- nodeSelector: Helm merges objects: the default selector is asked for beside yours, and a node must have all the labels\n  hint: take it away by `node-role.kubernetes.io/control-plane: null`, unless you want both\n" -}}
 {{- end -}}
+{{- if $facts.mergedLimits -}}
+{{- print "- resources: Helm merges objects: the default limit stays above your request, and Kubernetes refuses a request beyond it\n  hint: set `resources.limits`, too, or take it away by a null\n" -}}
+{{- end -}}
 {{- if and $values.static $values.imagePullSecrets -}}
 {{- print "- imagePullSecrets: kubelet refuses a static pod that names a secret, so none is rendered\n  hint: put the image onto the nodes, or give their container runtime the credentials\n" -}}
 {{- end -}}

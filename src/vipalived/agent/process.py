@@ -14,6 +14,7 @@ from typing import Final
 
 from vipalived.agent.plan import Plan
 from vipalived.errors import MissingRequirement, PermissionMissing
+from vipalived.net.choice import primary_name
 from vipalived.net.kernel import Kernel
 
 _RT_PRIORITY: Final = 50
@@ -47,7 +48,7 @@ def _missing() -> Iterator[str]:
 
 def sweep(plan: Plan) -> None:
     """Takes every VIP off the interface that an agent has put there, unless another instance on this host acts now."""
-    place = Place(plan.interface, plan.vrid, min(member.family for member in plan.members))
+    place, *_ = places(plan)
     try:
         other = place.take()
     except Crowded:
@@ -94,6 +95,17 @@ def settle() -> None:
 def place_name(interface: str, vrid: int, family: int) -> str:
     """Of the socket that a `Place` is."""
     return f"\0vipalived/{interface}/{vrid}/ipv{family}"
+
+
+def places(plan: Plan) -> list[Place]:
+    """One for each family, by whatever name the values call the interface.
+
+    In one order, whatever the order of the VIPs: two that wait for each other would do so for ever.
+    """
+    interface = primary_name(plan.interface)
+    return [
+        Place(interface, plan.vrid, family) for family in sorted(member.family for member in plan.members)
+    ]
 
 
 class Crowded(Exception):

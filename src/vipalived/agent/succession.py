@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from vipalived.agent.plan import Plan
-from vipalived.agent.process import Crowded, Place
+from vipalived.agent.process import Crowded, Place, places
 from vipalived.net import clock
 from vipalived.vrrp.model import OWNER, RANKS, Standing
 
@@ -55,9 +55,7 @@ class Seat:
     """
 
     def __init__(self, plan: Plan, claimant: Callable[[], Claimant]) -> None:
-        # In one order, whatever the order of the VIPs: two that wait for each other would do so for ever.
-        families = sorted(member.family for member in plan.members)
-        self._places = [Place(plan.interface, plan.vrid, family) for family in families]
+        self._places = places(plan)
         self._claimant = claimant
         self._heir: socket.socket | None = None
         self._waiting: dict[socket.socket, bool] = {}

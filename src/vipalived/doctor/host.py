@@ -12,6 +12,7 @@ from typing import Final
 from vipalived.agent.process import place_name
 from vipalived.doctor.finding import Finding, error, ok, warning
 from vipalived.doctor.scene import Scene
+from vipalived.net.choice import primary_name
 
 _CAPABILITIES: Final = {"NET_ADMIN": 12, "NET_RAW": 13}
 _INITIAL_PID_NAMESPACE: Final = "pid:[4026531836]"
@@ -93,9 +94,9 @@ def _agents(scene: Scene) -> list[Daemon]:
 
     Unix sockets are listed for the whole network namespace, a connection that waits under the listener's name.
     """
-    name = place_name(scene.plan.interface, scene.plan.vrid, scene.plan.members[0].family).replace(
-        "\0", "@", 1
-    )
+    name = place_name(
+        primary_name(scene.plan.interface), scene.plan.vrid, scene.plan.members[0].family
+    ).replace("\0", "@", 1)
     lines = Path("/proc/net/unix").read_text().splitlines()
     return [Daemon("the agent", f"it has {name}") for line in lines if line.endswith(f" {name}")]
 

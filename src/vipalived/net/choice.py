@@ -1,4 +1,4 @@
-"""Where on this host: the interface that `auto` means now, and the one that the default route goes through."""
+"""Where on this host: the interface that `auto` means now, what one is called, and where the default route goes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ def automatic(vips: Sequence[IPAddress]) -> Choice:
     """The interface for a virtual router with these VIPs, and why; raises Undecided."""
     with closing(Kernel()) as kernel:
         return choose(vips, kernel.view().devices(), kernel.default_routes())
+
+
+def primary_name(name: str) -> str:
+    """The interface's own name, where this is another one of it; the same where there is no such interface."""
+    with closing(Kernel()) as kernel:
+        link = kernel.view().link(name)
+    return link.name if link is not None else name
 
 
 def default_interface() -> str | None:

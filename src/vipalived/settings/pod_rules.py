@@ -95,6 +95,13 @@ POD_RULES: tuple[Rule, ...] = (
         reads="nodeSelector static",
     ),
     warning(
+        "resources",
+        "Helm merges objects: the default limit stays above your request, and Kubernetes refuses a request beyond it",
+        "set `resources.limits`, too, or take it away by a null",
+        lambda f: f.merged_limits,
+        "$facts.mergedLimits",
+    ),
+    warning(
         "imagePullSecrets",
         "kubelet refuses a static pod that names a secret, so none is rendered",
         "put the image onto the nodes, or give their container runtime the credentials",

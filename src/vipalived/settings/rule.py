@@ -13,7 +13,7 @@ goes on by itself: then what is rendered is what keepalived would have made of i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -40,6 +40,7 @@ class Facts:
         self.vips = settings.vips
         self.url_host = _host(settings.health_check.url)
         self.cpu_limit = _cpu_limit(settings.resources)
+        self.merged_limits = [*_merged_limits(settings.resources)]
         self.sizes = {router.family: len(router.written) for router in settings.virtual_routers()}
         self.families = [router.family for router in settings.virtual_routers()]
         self.peers = [parse_address(peer) for peer in instance.unicast_peers]
@@ -111,6 +112,18 @@ def when(condition: object, found: str) -> list[str]:
 def repeated(items: list[object]) -> list[str]:
     """What occurs again in `items`."""
     return [str(item) for index, item in enumerate(items) if item in items[:index]]
+
+
+def _merged_limits(resources: KubernetesObject) -> Iterator[str]:
+    """The requests of one's own beside a limit that is the default one."""
+    usual = Settings().resources
+    limits, requests = (
+        group if isinstance(group := resources.get(name), dict) else {} for name in ("limits", "requests")
+    )
+    for name, limit in usual["limits"].items():
+        own = requests.get(name)
+        if own not in (None, "", usual["requests"][name]) and limits.get(name) == limit:
+            yield f"requests.{name} {own} and limits.{name} {limit}"
 
 
 def _cpu_limit(resources: KubernetesObject) -> str:
