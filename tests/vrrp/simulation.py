@@ -279,6 +279,12 @@ class World:
             self.lease = max(self.lease, config.lease)
             self.tell(index, m.Reconfigured(previous))
 
+    def babble(self, priority: int, skew: float) -> None:
+        """A router of no consequence advertises, and is heard here sooner and there later."""
+        advert = m.Advert(priority, 1.0, IPv4Address("198.18.0.0") - 9)
+        for index in range(len(self.nodes)):
+            self.at(self.now + self.random.uniform(0, skew), lambda index=index: self.feed(index, advert))
+
     # The laws.
 
     def flows(self) -> bool:
@@ -360,6 +366,7 @@ PLAIN: dict[str, object] = {
     "last_resort": False,
     "kernel_lease": False,
     "ask_first": False,
+    "incumbent_stays": False,
     "garp": m.Garp(spread=0.0),
 }
 """A router by the letter of the RFC, which is how keepalived behaves."""
@@ -433,6 +440,16 @@ def _storm(world: World, random: Random, _: int) -> None:
     world.weather(*random.choice(((0.3, 0.0, 0.004), (0.05, 0.3, 0.05), (0.0, 0.5, 0.02))))
 
 
+def _retime(world: World, random: Random, _: int) -> None:
+    """Everybody gets another interval, one after the other; VRRPv2 would refuse the others' meanwhile."""
+    if all(node.config.version == 3 for node in world.nodes):
+        interval = world.slowest * random.choice((0.5, 0.8, 1.25, 2.0))
+        world.disturb(f"interval {interval}")
+        world.slowest = max(world.slowest, interval)
+        for index, node in enumerate(world.nodes):
+            world.reload(index, replace(node.config, interval=interval))
+
+
 def _part(world: World, random: Random, _: int) -> None:
     world.partition([random.randint(0, 1) for _ in world.nodes])
 
@@ -456,6 +473,7 @@ MISHAPS: tuple[tuple[Change, Change], ...] = (
     (_storm, lambda w, _, __: w.weather(0.0, 0.0, DELAY)),
     (lambda w, _, i: w.link(i, False), lambda w, _, i: w.link(i, True)),
     (_demote, lambda w, _, i: w.tell(i, m.Rejoin())),
+    (_retime, lambda *_: None),
 )
 
 

@@ -65,8 +65,10 @@ LETTER = replace(
 STARTED = State(started=True, acquainted=True)
 
 
-def backup(at=10.0, interval=1.0, master=None, priority=None, reason=Reason.MASTER_DOWN, **facts):
-    return replace(STARTED, role=Backup(at, interval, master, reason, priority), **facts)
+def backup(
+    at=10.0, interval=1.0, master=None, priority=None, reason=Reason.MASTER_DOWN, heard=-math.inf, **facts
+):
+    return replace(STARTED, role=Backup(at, interval, master, reason, priority, heard_at=heard), **facts)
 
 
 def master(config=CONFIG, at=0.0, **facts):
@@ -139,24 +141,24 @@ class TestEventTable:
     def test_backup_equal_or_higher_whatever_the_address(self, priority):
         for source in (LOWER, HIGHER):
             state, _ = step(LETTER, backup(10.0), advert(priority, source), 9.0)
-            assert state == backup(12.609375, 1.0, source, priority)
+            assert state == backup(12.609375, 1.0, source, priority, heard=9.0)
 
     def test_backup_learns_the_interval(self):
         """Interval 0.5 s: 1.5 + 0.609375 * 0.5 = 1.8046875 s."""
         state, _ = step(LETTER, backup(10.0), advert(100, interval=0.5), 9.0)
-        assert state == backup(10.8046875, 0.5, HIGHER, 100)
+        assert state == backup(10.8046875, 0.5, HIGHER, 100, heard=9.0)
 
     def test_v2_learns_nothing(self):
         state, _ = step(replace(LETTER, version=2), backup(10.0), advert(100, interval=7.0), 9.0)
-        assert state == backup(12.609375, 1.0, HIGHER, 100)
+        assert state == backup(12.609375, 1.0, HIGHER, 100, heard=9.0)
 
     def test_backup_preempt_discards_a_lower_priority(self):
         state, _ = step(LETTER, backup(10.0), advert(99), 9.0)
-        assert state == backup(10.0, 1.0, HIGHER, 99)
+        assert state == backup(10.0, 1.0, HIGHER, 99, heard=9.0)
 
     def test_backup_nopreempt_follows_a_lower_priority(self):
         state, _ = step(replace(LETTER, preempt=False), backup(10.0), advert(1), 9.0)
-        assert state == backup(12.609375, 1.0, HIGHER, 1)
+        assert state == backup(12.609375, 1.0, HIGHER, 1, heard=9.0)
 
     def test_master_shutdown(self):
         state, actions = step(LETTER, master(LETTER), Shutdown(), 0.5)
@@ -181,7 +183,7 @@ class TestEventTable:
     @pytest.mark.parametrize(("priority", "source"), [(101, LOWER), (100, HIGHER), (255, LOWER)])
     def test_master_hears_a_better_one(self, priority, source):
         state, actions = step(LETTER, master(LETTER), advert(priority, source, 2.0), 0.5)
-        assert state == backup(0.5 + 7.21875, 2.0, source, priority)
+        assert state == backup(0.5 + 7.21875, 2.0, source, priority, heard=0.5)
         assert actions == (REMOVE, changed(Master, Backup, Reason.BETTER_CLAIM))
 
     @pytest.mark.parametrize(("priority", "source"), [(99, HIGHER), (100, LOWER), (1, HIGHER)])
@@ -251,7 +253,7 @@ class TestHitlessResignation:
         state, _ = step(CONFIG, state, advert(0, LOWER), 0.56)
         state, _ = step(CONFIG, state, Timer(), 0.7)
         # Priority 1 by now: 255/256 of 50 ms.
-        expected = Backup(0.56 + 0.0498046875, 1.0, LOWER, Reason.MASTER_RESIGNED, 100)
+        expected = Backup(0.56 + 0.0498046875, 1.0, LOWER, Reason.MASTER_RESIGNED, 100, heard_at=0.55)
         assert state.role == replace(expected, master_down_at=pytest.approx(0.6098046875))
 
     def test_release_and_rejoin(self):
@@ -295,7 +297,7 @@ class TestHitlessResignation:
         assert actions == (SendAdvert(100), changed(Master, Resigning, Reason.BETTER_CLAIM))
         assert deadline(state) == 0.6
         state, actions = step(CONFIG, state, Timer(), 0.6)
-        assert state == backup(4.109375, 1.0, LOWER, 150)
+        assert state == backup(4.109375, 1.0, LOWER, 150, heard=0.5)
         assert actions == (REMOVE, changed(Resigning, Backup, Reason.SUCCESSOR_OWNS))
 
     def test_an_unowned_claim_is_simply_withdrawn(self):
@@ -589,9 +591,11 @@ class TestStall:
         assert actions == (SendAdvert(100), changed(Master, Claiming, Reason.STALLED))
         assert state.role == Claiming(pytest.approx(0.512), 0.5, held=True)
 
-    @pytest.mark.parametrize(("theirs", "said"), [(100, 99), (150, 149), (50, 49)])
-    def test_a_queued_advertisement_proves_a_takeover_and_gets_a_losing_answer(self, theirs, said):
-        config = replace(CONFIG, interval=0.1, preempt=False)
+    @pytest.mark.parametrize(
+        ("theirs", "said", "stays"), [(100, 99, False), (150, 149, False), (50, 49, False), (50, 1, True)]
+    )
+    def test_a_queued_advertisement_proves_a_takeover_and_gets_a_losing_answer(self, theirs, said, stays):
+        config = replace(CONFIG, interval=0.1, preempt=False, incumbent_stays=stays)
         state, actions = step(config, master(config), advert(theirs, interval=0.1), 0.5)
         assert actions == (SendAdvert(said), REMOVE, changed(Master, Backup, Reason.STALLED))
         assert isinstance(state.role, Backup)
@@ -682,6 +686,86 @@ class TestSuccessionOnOneNode:
         assert actions == (REMOVE,)
 
 
+class TestClaimant:
+    def test_it_says_what_it_has_become(self):
+        claims = replace(STARTED, role=Claiming(1.012, 1.0))
+        state, actions = step(CONFIG, claims, Health(Standing.UNREADY), 1.005)
+        assert actions == (SendAdvert(2),)
+        assert state.role == claims.role
+
+
+class TestLosers:
+    """Whoever advertises, and loses: it neither hides the Master nor succeeds it."""
+
+    @staticmethod
+    def beside(later=0.5, config=CONFIG, loser=50):
+        """A Backup that hears its Master, and then a loser."""
+        config = replace(config, preempt=False)
+        state, _ = step(config, backup(), advert(200), 1.0)
+        state, _ = step(config, state, advert(loser, LOWER), 1.0 + later)
+        return config, state
+
+    def test_a_loser_is_not_taken_for_the_master(self):
+        config, state = self.beside()
+        assert (state.role.master, state.role.master_priority) == (HIGHER, 200)
+        state, _ = step(config, state, advert(0), 1.6)
+        assert deadline(state) == pytest.approx(1.63046875)  # the prompt skew
+        assert state.role.reason is Reason.MASTER_RESIGNED
+
+    @pytest.mark.parametrize("preempt", [False, True])
+    def test_nor_does_it_hold_up_the_succession(self, preempt):
+        config = replace(CONFIG, preempt=preempt)
+        waits = backup(1.03, 1.0, HIGHER, 200, Reason.MASTER_RESIGNED)
+        assert step(config, waits, advert(50, LOWER), 1.01) == (waits, ())
+        state, _ = step(config, waits, advert(100, LOWER), 1.01)
+        assert deadline(state) > 4.0  # an equal one may be the successor
+
+    def test_it_is_once_the_master_is_silent(self):
+        _, state = self.beside(later=1.51)
+        assert (state.role.master, state.role.heard_at) == (LOWER, 2.51)
+
+    def test_a_better_one_is_the_master_at_once(self):
+        _, state = self.beside(loser=201)
+        assert state.role.master == LOWER
+
+    def test_of_equal_priority_the_address_decides(self):
+        _, state = self.beside(loser=200)
+        assert state.role.master == HIGHER
+
+    def resigned(self, lost=0.4, at=0.5, **config):
+        config = replace(CONFIG, **config)
+        state, _ = step(config, master(config), advert(50, LOWER), lost)
+        role = replace(state.role, adver_at=99.0, sent_at=at, renew_at=99.0, rounds=(), refresh_at=99.0)
+        return step(config, replace(state, role=role), Shutdown(), at)[0]
+
+    def test_a_resigning_router_is_not_succeeded_by_who_has_just_lost(self):
+        state = self.resigned()
+        after, actions = step(CONFIG, state, advert(50, LOWER), 0.51)
+        assert (after, actions) == (state, ())
+
+    def test_but_for_its_arp(self):
+        state, _ = step(CONFIG, self.resigned(), ForeignClaim(VIP), 0.51)
+        assert state.role.until == 0.53
+
+    def test_another_one_succeeds(self):
+        state, _ = step(CONFIG, self.resigned(), advert(100, HIGHER), 0.51)
+        assert state.role.successor.master == HIGHER
+
+    def test_who_lost_long_ago_may_succeed(self):
+        state, _ = step(CONFIG, self.resigned(at=4.5), advert(50, LOWER), 4.6)
+        assert state.role.successor.master == LOWER
+
+
+class TestParting:
+    """A router that nobody succeeds ends within kubelet's and systemd's patience, whatever its interval."""
+
+    @pytest.mark.parametrize(("interval", "seconds"), [(1.0, 4.0), (5.0, 20.0), (10.0, 20.0), (40.95, 20.0)])
+    def test_it_lets_go_after_master_down_interval_or_20_s(self, interval, seconds):
+        config = replace(CONFIG, interval=interval)
+        state, _ = step(config, master(config), Shutdown(), 0.5)
+        assert state.role.until == 0.5 + seconds
+
+
 class TestIncumbent:
     """Under nopreempt the one that has been Master all along stays, whoever is the better router."""
 
@@ -692,14 +776,28 @@ class TestIncumbent:
 
     def test_a_better_router_is_answered_first(self):
         state, actions = self.challenged()
-        assert actions == (SendAdvert(100),)
+        assert actions == (SendAdvert(100), Announce(VIPS))
         assert isinstance(state.role, Master)
-        assert (state.role.adver_at, state.role.challenger, state.role.challenged_at) == (1.0, HIGHER, 0.4)
+        assert (state.role.challenger, state.role.challenged_at) == (HIGHER, 0.4)
+        # Any other one than a latecomer answers that, and is obeyed.
+        assert state.role.adver_at == pytest.approx(0.46)
 
-    def test_its_second_advertisement_is_obeyed(self):
+    def test_its_claim_and_its_first_advertisement_are_one_sign_of_it(self):
         state, _ = self.challenged()
-        state, actions = step(self.STAYS, state, advert(150), 0.401)
-        assert actions == (SendAdvert(100), changed(Master, Resigning, Reason.BETTER_CLAIM))
+        state, actions = step(self.STAYS, state, advert(150), 0.412)
+        assert actions[0] == SendAdvert(100)
+        assert (state.role.challenged_at, state.role.adver_at) == (0.4, pytest.approx(0.46))
+
+    def test_its_next_advertisement_is_obeyed(self):
+        state, _ = self.challenged()
+        state, actions = step(self.STAYS, state, advert(150), 0.46)
+        # Its last word must not be one that a latecomer gives way to, or both would have given way.
+        assert actions == (SendAdvert(1), changed(Master, Resigning, Reason.BETTER_CLAIM))
+
+    def test_without_ranks_its_last_word_is_priority_0(self):
+        config = replace(self.STAYS, last_resort=False)
+        state, _ = self.challenged(config)
+        assert step(config, state, advert(150), 0.46)[1][0] == SendAdvert(0)
 
     @pytest.mark.parametrize(
         ("source", "later", "obeys"),
@@ -715,7 +813,7 @@ class TestIncumbent:
         held = master(self.STAYS)
         held = replace(held, role=replace(held.role, answered_at=0.395))
         state, actions = step(self.STAYS, held, advert(150), 0.4)
-        assert actions == ()
+        assert actions == (Announce(VIPS),)
         assert state.role.challenger == HIGHER
 
     def test_with_preemption_it_is_obeyed_at_once(self):
@@ -736,9 +834,9 @@ class TestIncumbent:
 
     def test_a_latecomer_gives_back_what_it_took(self):
         state, actions = self.deaf()
-        assert actions == (SendAdvert(0), changed(Master, Resigning, Reason.FOREIGN_HOLDER))
+        assert actions == (SendAdvert(1), changed(Master, Resigning, Reason.FOREIGN_HOLDER))
         assert (state.role.until, state.role.resign_at) == (10.1, math.inf)
-        assert state.role.successor == Backup(13.609375, 1.0, LOWER, Reason.MASTER_DOWN, 50)
+        assert state.role.successor == Backup(13.609375, 1.0, LOWER, Reason.MASTER_DOWN, 50, heard_at=10.0)
 
     def test_and_lets_go_when_the_other_one_says_by_arp_that_it_has_them(self):
         state, _ = self.deaf()
@@ -749,7 +847,11 @@ class TestIncumbent:
 
     def test_without_hitless_resignation_it_lets_go_at_once(self):
         _, actions = self.deaf(replace(self.STAYS, hitless=False))
-        assert actions == (SendAdvert(0), REMOVE, changed(Master, Backup, Reason.FOREIGN_HOLDER))
+        assert actions == (SendAdvert(1), REMOVE, changed(Master, Backup, Reason.FOREIGN_HOLDER))
+
+    def test_without_a_parting_advert_without_a_word(self):
+        _, actions = self.deaf(replace(self.STAYS, parting_advert=False))
+        assert actions == (changed(Master, Resigning, Reason.FOREIGN_HOLDER),)
 
     @pytest.mark.parametrize(
         "other",

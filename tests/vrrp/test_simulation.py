@@ -83,6 +83,51 @@ def test_planned_stops_and_returns_lose_nothing(seed):
     assert world.blackout == 0.0
 
 
+@pytest.mark.parametrize("preempt", [False, True])
+@pytest.mark.parametrize("seed", range(25))
+def test_a_loser_beside_a_resignation_costs_nothing(seed, preempt):
+    """Whoever hears it when, before and after priority 0: nobody takes it for the Master, or for the successor."""
+    world = World([config(index, preempt=preempt) for index in range(5)], seed)
+    for index in range(5):
+        world.boot(index)
+    end = m.DEAF + 10.0
+    world.run_until(end - 1.0)
+    world.blackout = 0.0
+    [holder] = world.holders()
+    for before in (0.12, 0.04, 0.0):
+        world.at(end - before, lambda: world.babble(50, 0.1))
+    world.run_until(end)
+    world.tell(holder, m.Shutdown())
+    world.run_until(end + 0.2)
+    assert holder not in world.holders()
+    assert len(world.holders()) == 1
+    world.run_until(end + 11.0)
+    assert (len(world.holders()), world.blackout) == (1, 0.0)
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(("before", "after"), [(10.0, 1.0), (1.0, 10.0), (2.0, 0.1)])
+def test_another_interval_on_all_nodes_moves_nothing_and_counts_at_once(seed, before, after):
+    world = World([config(index, interval=before, preempt=False) for index in range(4)], seed)
+    for index in range(4):
+        world.boot(index)
+    world.run_until(5 * before)
+    [holder] = world.holders()
+    settled = len(world.changes)
+    world.slowest = max(before, after)
+    # The Master first: a Backup that expects more than it gets would take over.
+    for index in sorted(range(4), key=lambda index: (index != holder) == (after < before)):
+        world.reload(index, replace(world.nodes[index].config, interval=after))
+        world.run_until(world.now + 0.01)
+    world.run_until(world.now + 5 * after)
+    assert (world.holders(), len(world.changes)) == ([holder], settled)
+    began = world.now
+    world.crash(holder)
+    while not world.holders():
+        world.run_until(world.now + 0.01)
+    assert world.now - began <= 4 * after
+
+
 @pytest.mark.parametrize("priorities", [(100, 150), (100, 255), (1, 100)])
 def test_a_preempting_return_loses_nothing(priorities):
     world = World([config(i, priority) for i, priority in enumerate(priorities)], seed=3)

@@ -18,9 +18,6 @@ priorityClassName: {{ . | quote }}
 securityContext:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with include "vipalived.gracePeriod" .context }}
-terminationGracePeriodSeconds: {{ . }}
-{{- end }}
 {{- with .nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
@@ -37,16 +34,6 @@ containers:
   - {{- include (printf "vipalived.%sContainer" $contents) .context | nindent 4 }}
 volumes:
   {{- include (printf "vipalived.%sVolumes" $contents) .context | nindent 2 }}
-{{- end -}}
-
-{{/*
-A holder that resigns with no successor in sight answers for the VIP for one Master_Down_Interval, which is less
-than four advertisement intervals. Empty for Kubernetes' own 30 seconds.
-*/}}
-{{- define "vipalived.gracePeriod" -}}
-{{- $interval := .Values.keepalived.vrrpInstance.advertInt | toString | float64 -}}
-{{- $needed := add (int (ceil (mulf 4.0 $interval))) 5 -}}
-{{- if and (eq (include "vipalived.newer" . | fromJson).engine "native") (gt $needed 30) -}}{{ $needed }}{{- end -}}
 {{- end -}}
 
 {{- define "vipalived.nodeName" -}}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from vipalived.release import CHART_VERSION
 from vipalived.render.container import RUN_VOLUME, Manifest, environment, given, image_name, probes
 from vipalived.render.text import values_text
@@ -17,7 +15,6 @@ METRICS_PORT = "metrics"
 """What the port of the endpoint is called where it is declared."""
 
 _FILES = ("ca_file", "certificate_file", "key_file", "token_file")
-_USUAL_GRACE = 30
 
 
 def values(settings: Settings) -> str:
@@ -41,16 +38,6 @@ def values(settings: Settings) -> str:
 def files(settings: Settings) -> dict[str, str]:
     """What the ConfigMap holds."""
     return {"values.yaml": values(settings)}
-
-
-def grace_period(settings: Settings) -> int | None:
-    """Seconds between SIGTERM and SIGKILL; None for Kubernetes' own 30.
-
-    A holder that resigns with no successor in sight answers for the VIP for one Master_Down_Interval, which
-    is less than four advertisement intervals.
-    """
-    needed = math.ceil(4 * settings.keepalived.vrrp_instance.advert_int) + 5
-    return needed if settings.runs_agent and needed > _USUAL_GRACE else None
 
 
 def container(settings: Settings, *, inline: bool) -> Manifest:

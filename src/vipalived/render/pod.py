@@ -20,7 +20,6 @@ def pod_spec(settings: Settings, config_map: str | None, scheduling: dict[str, A
             imagePullSecrets=[] if settings.static else settings.image_pull_secrets,
             priorityClassName=settings.priority_class_name,
             securityContext=settings.pod_security_context,
-            terminationGracePeriodSeconds=agent_container.grace_period(settings),
             **scheduling,
         ),
         "containers": [contents.container(settings, inline=config_map is None)],

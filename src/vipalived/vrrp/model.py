@@ -23,8 +23,13 @@ CLAIM_WINDOW: Final = 0.012
 """How long a claim listens for a better one: some round trips on a segment, and what an engine takes to answer."""
 ANSWER_GAP: Final = 0.01
 """Losing advertisements are answered at most this often, so that junk is not amplified."""
+CHALLENGE: Final = 0.05
+"""A better router is obeyed no sooner after it was answered: a claim and the first advertisement of a Master are one
+sign of it, and it must have heard the answer as a Master."""
 DEFEND_GAP: Final = 1.0
 """A foreign claim to a VIP is answered by ARP at most this often: two stubborn hosts must not flood."""
+PARTING: Final = 20.0
+"""A resigning router that nobody succeeds lets go after so long: kubelet waits 30 s for a pod's end, systemd 90 s."""
 DEAF: Final = 120.0
 """So long after its start, or its link's, a router that has heard nobody may have been deaf: a switch that waits for
 its spanning tree passes nothing for up to 50 s."""
@@ -180,7 +185,7 @@ class Initialize:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """Waits. `interval` is the Master's, learned; `master` is whom it was last heard from.
+    """Waits. `interval` is the Master's, learned; `master` is who it is, last heard at `heard_at`.
 
     `displace_at`: when this router takes over although the Master lives, as its `master_priority` says that it is
     not healthy.
@@ -192,6 +197,7 @@ class Backup:
     reason: Reason = Reason.MASTER_DOWN
     master_priority: int | None = None
     displace_at: float = math.inf
+    heard_at: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +221,7 @@ class Claiming:
 class Master:
     """Holds the addresses. `rounds` are the gratuitous ARP rounds still due, in order.
 
-    `challenger`: the better router that was last answered instead of obeyed.
+    `challenger`: the better router that was last answered instead of obeyed. `loser`: the worse one last heard.
     """
 
     adver_at: float
@@ -229,6 +235,8 @@ class Master:
     defended_at: float = -math.inf
     challenger: IPAddress | None = None
     challenged_at: float = -math.inf
+    loser: IPAddress | None = None
+    lost_at: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +244,7 @@ class Resigning:
     """Gives the addresses away but keeps them until the successor owns them.
 
     `resign_at`: when priority 0 is repeated, until there is a `successor`: the Backup that this one will be.
-    `silent`: the successor has advertised, but nobody has heard its ARP.
+    `silent`: the successor has advertised, but nobody has heard its ARP. `loser`: who claimed, and lost, just before.
     """
 
     until: float
@@ -244,6 +252,7 @@ class Resigning:
     renew_at: float
     successor: Backup | None = None
     silent: bool = False
+    loser: IPAddress | None = None
 
 
 Role = Initialize | Backup | Adopting | Claiming | Master | Resigning

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 
 from vipalived.vrrp.model import (
     ANSWER_GAP,
+    CHALLENGE,
     DEAF,
     DEFEND_GAP,
     ECHOES,
+    PARTING,
     PATIENCE,
     RANKS,
     RESIGN,
@@ -165,11 +167,20 @@ def master_hears(turn: Turn, master: Master, advert: Advert) -> Turn:
     if turn.loses_to(advert):
         if not is_challenge(turn, master, advert):
             return yield_to(turn, advert, master.renew_at)
-        turn, master = answer(turn, master, advert)
-        return keep(turn, replace(master, challenger=advert.source, challenged_at=turn.now))
+        return challenged(turn, master, advert)
     if was_deaf(turn, advert):
         return give_back(turn, master, advert)
-    return echo(*answer(turn, master, advert))
+    turn, master = answer(turn, master, advert)
+    return echo(turn, replace(master, loser=advert.source, lost_at=turn.now))
+
+
+def challenged(turn: Turn, master: Master, advert: Advert) -> Turn:
+    """Answer a better router, and once more as soon as its next sign counts: by then it gives way, or is obeyed."""
+    turn, master = answer(turn, master, advert)
+    if master.challenger != advert.source or turn.now - master.challenged_at >= CHALLENGE:
+        again = min(master.adver_at, turn.now + CHALLENGE + ANSWER_GAP)
+        master = replace(master, challenger=advert.source, challenged_at=turn.now, adver_at=again)
+    return echo(turn, master)
 
 
 def answer(turn: Turn, master: Master, advert: Advert) -> tuple[Turn, Master]:
@@ -187,10 +198,10 @@ def is_challenge(turn: Turn, master: Master, advert: Advert) -> bool:
     It does when it hears an answer, if it has heard nobody since its start; any other one answers back.
     """
     config = turn.config
-    known = master.challenger == advert.source
-    recent = turn.now - master.challenged_at <= config.down(turn.priority, config.interval)
+    since = turn.now - master.challenged_at if master.challenger == advert.source else math.inf
+    proven = CHALLENGE <= since <= config.down(turn.priority, config.interval)
     stays = config.incumbent_stays and not config.preempt and turn.state.standing is Standing.HEALTHY
-    return stays and not (known and recent)
+    return stays and not proven
 
 
 def was_deaf(turn: Turn, advert: Advert) -> bool:
@@ -200,9 +211,10 @@ def was_deaf(turn: Turn, advert: Advert) -> bool:
 
 
 def give_back(turn: Turn, master: Master, advert: Advert) -> Turn:
-    """Resign in favour of a worse router: priority 0 makes it say by ARP that it has the addresses."""
+    """Leave the addresses to a worse router, which repeats its ARP when it hears the parting advertisement."""
     successor = backup_hears(turn, turn.backup(), advert)
-    turn = turn.does(SendAdvert(RESIGN))
+    if turn.config.parting_advert:
+        turn = turn.does(SendAdvert(parting(turn.config, turn.priority)))
     if not turn.config.hitless:
         return rest(turn, Reason.FOREIGN_HOLDER, successor)
     leaving = Resigning(turn.now + turn.config.handover, math.inf, master.renew_at, successor)
@@ -252,9 +264,12 @@ def resign(turn: Turn, reason: Reason) -> Turn:
         return rest(turn, reason)
     config, now = turn.config, turn.now
     # Priority 0 waits longest: by then every Backup has timed out, even one that heard no resignation.
-    until = now + config.down(RESIGN, config.interval)
-    renew_at = role.renew_at if isinstance(role, Master) else now
-    return turn.to(Resigning(until, now + config.interval, renew_at), reason)
+    down = config.down(RESIGN, config.interval)
+    resigning = Resigning(now + min(down, PARTING), now + config.interval, now)
+    if isinstance(role, Master):
+        loser = role.loser if now - role.lost_at <= down else None
+        resigning = replace(resigning, renew_at=role.renew_at, loser=loser)
+    return turn.to(resigning, reason)
 
 
 def bequeath(turn: Turn) -> Turn:
@@ -276,11 +291,18 @@ def yield_to(turn: Turn, advert: Advert, renew_at: float) -> Turn:
     config, now = turn.config, turn.now
     successor = backup_hears(turn, turn.backup(), advert)
     if isinstance(turn.state.role, Master) and config.parting_advert:
-        turn = turn.does(SendAdvert(turn.priority))
+        turn = turn.does(SendAdvert(parting(config, turn.priority)))
     if not (config.hitless and holds(turn.state)):
         return turn.removes().to(successor, Reason.BETTER_CLAIM)
     leaving = Resigning(now + config.handover, math.inf, renew_at, successor)
     return turn.to(leaving, Reason.BETTER_CLAIM)
+
+
+def parting(config: Config, usual: int) -> int:
+    """The priority of a parting advertisement: under nopreempt one that nobody takes for a Master's that goes on."""
+    if config.preempt or not config.incumbent_stays:
+        return usual
+    return min(RANKS.values()) if config.last_resort else RESIGN
 
 
 def depart(turn: Turn, advert: Advert) -> Turn:
@@ -288,7 +310,7 @@ def depart(turn: Turn, advert: Advert) -> Turn:
 
     The parting advertisement is made to lose, whatever this router's priority: it has no claim to defend.
     """
-    priority = advert.priority - 1
+    priority = parting(turn.config, advert.priority - 1)
     parts = turn.config.parting_advert and holds(turn.state) and priority > RESIGN
     return turn.does(SendAdvert(priority)) if parts else turn
 
@@ -317,10 +339,12 @@ def resigning_timer(turn: Turn, role: Resigning) -> Turn:
 
 
 def resigning_hears(turn: Turn, role: Resigning, advert: Advert) -> Turn:
-    """Any claim is the successor's; it is never answered.
+    """Any claim is the successor's, and never answered, but for who claimed and lost just before: its ARP will tell.
 
     Two that resign at once, after a partition, would wait for each other: the lower address lets go.
     """
+    if advert.source == role.loser:
+        return turn
     successor = backup_hears(turn, role.successor or turn.backup(), advert)
     if role.successor is None and advert.priority == RESIGN:
         alone = int(advert.source) < int(turn.config.source)
@@ -383,7 +407,10 @@ def backup_hears(turn: Turn, role: Backup, advert: Advert) -> Backup:
         at = now + config.succession(own_priority, role.interval)
         soonest = min(at, role.master_down_at) if config.prompt_succession else at
         return replace(role, master_down_at=soonest, reason=Reason.MASTER_RESIGNED)
-    heard = replace(role, master=advert.source, master_priority=advert.priority)
+    if role.reason is Reason.MASTER_RESIGNED and advert.priority < own_priority:
+        # Of two that succeed the better one claims first: this is a loser, which was there before.
+        return role
+    heard = role if _outranked(turn, role, advert) else _follows(turn, role, advert)
     low = config.last_resort and advert.priority in RANKS.values()
     if config.preempt and advert.priority < own_priority and not low:
         return displacing(turn, heard)
@@ -391,6 +418,18 @@ def backup_hears(turn: Turn, role: Backup, advert: Advert) -> Backup:
     down_at = now + config.down(own_priority, interval)
     follows = replace(heard, master_down_at=down_at, interval=interval, reason=Reason.MASTER_DOWN)
     return displacing(turn, follows)
+
+
+def _follows(turn: Turn, role: Backup, advert: Advert) -> Backup:
+    return replace(role, master=advert.source, master_priority=advert.priority, heard_at=turn.now)
+
+
+def _outranked(turn: Turn, role: Backup, advert: Advert) -> bool:
+    """Whether a Master that was heard within an interval and a half is better: it is still the one that can resign."""
+    if role.master in (None, advert.source) or turn.now - role.heard_at > 1.5 * role.interval:
+        return False
+    known = (role.master_priority or 0, int(role.master or 0))
+    return (advert.priority, int(advert.source)) < known
 
 
 def displacing(turn: Turn, role: Backup) -> Backup:

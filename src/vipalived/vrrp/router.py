@@ -203,6 +203,9 @@ def _reprioritize(before: Turn, after: Turn) -> Turn:
             return after.stay(displacing(after, role))
         case Master():
             return after.does(SendAdvert(after.priority)).stay(replace(role, sent_at=after.now))
+        case Claiming():
+            # Others may have stepped back for what it was.
+            return after.does(SendAdvert(after.priority))
         case _:
             return after
 
