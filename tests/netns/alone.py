@@ -237,6 +237,36 @@ def readdressed(place: Path) -> None:
     agent.end()
 
 
+def late_source(place: Path) -> None:
+    """A source that the values name and the host has not is waited for, and named; spoken from is that one alone."""
+    peers = ("--set", "keepalived.vrrpInstance.unicastPeers={198.18.0.1,198.18.0.2,198.18.0.7}")
+    source = ("--set", "keepalived.vrrpInstance.unicastSourceAddress=198.18.0.7", "--set", "static=true")
+    agent = Agent(place, engine=("--set", "engine=native", *peers, *source))
+    agent.until("waiting for 198.18.0.7 (`unicastSourceAddress`) on v0")
+    assert not agent.said("-> BACKUP")
+    shell("ip address add 198.18.0.7/24 dev v0")
+    agent.master()
+    assert agent.said("speaks from 198.18.0.7, as the values say")
+    agent.end()
+
+
+def known_source(place: Path) -> None:
+    """Of two addresses the one that the peers know; and a VIP's other prefix leaves no second one of it behind."""
+    shell("ip address add 198.18.0.7/24 dev v0")
+    peers = ("--set", "keepalived.vrrpInstance.unicastPeers={198.18.0.2,198.18.0.7}")
+    agent = Agent(place, engine=("--set", "engine=native", *peers)).master()
+    assert agent.said("speaks from 198.18.0.7, which is among `unicastPeers`")
+    for times, prefix in enumerate((16, 32), start=1):
+        agent.values.write_text(
+            f"keepalived: {{vrrpInstance: {{virtualIpAddresses: [198.18.0.101/{prefix}]}}}}\n"
+        )
+        agent.process.send_signal(signal.SIGHUP)
+        wait(lambda times=times: agent.log.read_text().count("agent reloaded") >= times, START, "the reload")
+        wait(lambda: shell("ip address show v0").count("198.18.0.101/") == 1, SLACK, "one address of it")
+    assert shell("ip address show v0").count("198.18.0.101/32") == 1
+    agent.end()
+
+
 def elsewhere(place: Path) -> None:
     """Somebody puts the VIP on another interface of this host: that is told, and left alone."""
     agent = Agent(place).master()
@@ -436,6 +466,8 @@ if __name__ == "__main__":
                 vanishing,
                 carrier,
                 readdressed,
+                late_source,
+                known_source,
                 elsewhere,
                 permission,
                 own,

@@ -62,6 +62,7 @@ ALONE = Path(__file__).with_name("alone.py")
     "story",
     [
         *("leftover", "deleted", "reload", "second", "vanishing", "carrier", "readdressed", "elsewhere"),
+        *("late_source", "known_source"),
         *("permission", "own", "foreign", "other_engine", "bug", "json_log", "released", "health"),
     ],
 )
