@@ -780,13 +780,17 @@ class TestIncumbent:
         assert isinstance(state.role, Master)
         assert (state.role.challenger, state.role.challenged_at) == (HIGHER, 0.4)
         # Any other one than a latecomer answers that, and is obeyed.
-        assert state.role.adver_at == pytest.approx(0.46)
+        state = replace(state, role=replace(state.role, rounds=()))
+        assert (state.role.adver_at, deadline(state)) == (1.0, pytest.approx(0.46))
+        state, actions = step(self.STAYS, state, Timer(), deadline(state))
+        assert actions == (SendAdvert(100),)
+        assert deadline(state) == 1.0
 
     def test_its_claim_and_its_first_advertisement_are_one_sign_of_it(self):
         state, _ = self.challenged()
         state, actions = step(self.STAYS, state, advert(150), 0.412)
         assert actions[0] == SendAdvert(100)
-        assert (state.role.challenged_at, state.role.adver_at) == (0.4, pytest.approx(0.46))
+        assert (state.role.challenged_at, state.role.again_at) == (0.4, pytest.approx(0.46))
 
     def test_its_next_advertisement_is_obeyed(self):
         state, _ = self.challenged()

@@ -221,7 +221,8 @@ class Claiming:
 class Master:
     """Holds the addresses. `rounds` are the gratuitous ARP rounds still due, in order.
 
-    `challenger`: the better router that was last answered instead of obeyed. `loser`: the worse one last heard.
+    `challenger`: the better router that was last answered instead of obeyed, and is `again_at`. `loser`: the worse one
+    that was last heard.
     """
 
     adver_at: float
@@ -235,6 +236,7 @@ class Master:
     defended_at: float = -math.inf
     challenger: IPAddress | None = None
     challenged_at: float = -math.inf
+    again_at: float = math.inf
     loser: IPAddress | None = None
     lost_at: float = -math.inf
 

@@ -153,6 +153,9 @@ def master_timer(turn: Turn, master: Master) -> Turn:
         following = max(master.adver_at, now - config.interval / 2) + config.interval
         turn = turn.does(SendAdvert(turn.priority))
         master = replace(master, adver_at=following, sent_at=now)
+    if now >= master.again_at:
+        turn = turn.does(SendAdvert(turn.priority))
+        master = replace(master, again_at=math.inf, sent_at=now)
     if now >= master.renew_at:
         turn = turn.adds()
         master = replace(master, renew_at=now + config.renewal, lease_until=now + config.lease)
@@ -178,8 +181,8 @@ def challenged(turn: Turn, master: Master, advert: Advert) -> Turn:
     """Answer a better router, and once more as soon as its next sign counts: by then it gives way, or is obeyed."""
     turn, master = answer(turn, master, advert)
     if master.challenger != advert.source or turn.now - master.challenged_at >= CHALLENGE:
-        again = min(master.adver_at, turn.now + CHALLENGE + ANSWER_GAP)
-        master = replace(master, challenger=advert.source, challenged_at=turn.now, adver_at=again)
+        again = turn.now + CHALLENGE + ANSWER_GAP
+        master = replace(master, challenger=advert.source, challenged_at=turn.now, again_at=again)
     return echo(turn, master)
 
 

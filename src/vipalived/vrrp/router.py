@@ -103,7 +103,7 @@ def deadline(state: State) -> float | None:
         case Adopting() | Claiming():
             return role.until
         case Master():
-            return min(role.adver_at, role.renew_at, role.refresh_at, *role.rounds[:1])
+            return min(role.adver_at, role.renew_at, role.refresh_at, role.again_at, *role.rounds[:1])
         case Resigning():
             return min(role.until, role.resign_at, role.renew_at)
         case _:
