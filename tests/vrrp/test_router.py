@@ -724,9 +724,20 @@ class TestLosers:
         _, state = self.beside(later=1.51)
         assert (state.role.master, state.role.heard_at) == (LOWER, 2.51)
 
-    def test_a_better_one_is_the_master_at_once(self):
-        _, state = self.beside(loser=201)
+    @pytest.mark.parametrize(("preempt", "stays"), [(True, True), (False, False)])
+    def test_a_better_one_is_the_master_at_once(self, preempt, stays):
+        config = replace(CONFIG, preempt=preempt, incumbent_stays=stays)
+        state, _ = step(config, backup(), advert(200), 1.0)
+        state, _ = step(config, state, advert(201, LOWER), 1.5)
         assert state.role.master == LOWER
+
+    def test_under_nopreempt_once_the_incumbent_has_obeyed(self):
+        """By its last word, which is of priority 1; before that the better one may be a latecomer that gives way."""
+        config, state = self.beside(loser=201)
+        assert state.role.master == HIGHER
+        state, _ = step(config, state, advert(1), 1.55)
+        state, _ = step(config, state, advert(201, LOWER), 1.551)
+        assert (state.role.master, state.role.displace_at) == (LOWER, math.inf)
 
     def test_of_equal_priority_the_address_decides(self):
         _, state = self.beside(loser=200)
@@ -805,13 +816,23 @@ class TestIncumbent:
 
     @pytest.mark.parametrize(
         ("source", "later", "obeys"),
-        [(HIGHER, 3.6, True), (HIGHER, 3.61, False), (IPv4Address("198.18.0.10"), 0.1, False)],
+        [(HIGHER, 3.6, True), (HIGHER, 3.66, False), (IPv4Address("198.18.0.10"), 0.1, False)],
     )
     def test_another_time_or_another_router_begins_anew(self, source, later, obeys):
         state, _ = self.challenged()
         role = replace(state.role, adver_at=9.0, sent_at=0.4 + later)
         state, _ = step(self.STAYS, replace(state, role=role), advert(150, source), 0.4 + later)
         assert isinstance(state.role, Resigning) is obeys
+
+    def test_at_the_shortest_interval_too(self):
+        """Master_Down_Interval is shorter there than the time that a challenger is given."""
+        config = replace(self.STAYS, interval=0.01)
+        state = master(config)
+        for number in range(1, 7):
+            now = number * 0.01 + 0.001
+            state, _ = step(config, state, Timer(), now - 0.001)
+            state, _ = step(config, state, advert(150, interval=0.01), now)
+            assert isinstance(state.role, Resigning) is (number == 6)
 
     def test_who_was_answered_a_moment_ago_is_not_answered_again(self):
         held = master(self.STAYS)

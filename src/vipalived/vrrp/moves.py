@@ -202,7 +202,7 @@ def is_challenge(turn: Turn, master: Master, advert: Advert) -> bool:
     """
     config = turn.config
     since = turn.now - master.challenged_at if master.challenger == advert.source else math.inf
-    proven = CHALLENGE <= since <= config.down(turn.priority, config.interval)
+    proven = CHALLENGE <= since <= CHALLENGE + config.down(turn.priority, config.interval)
     stays = config.incumbent_stays and not config.preempt and turn.state.standing is Standing.HEALTHY
     return stays and not proven
 
@@ -413,7 +413,7 @@ def backup_hears(turn: Turn, role: Backup, advert: Advert) -> Backup:
     if role.reason is Reason.MASTER_RESIGNED and advert.priority < own_priority:
         # Of two that succeed the better one claims first: this is a loser, which was there before.
         return role
-    heard = role if _outranked(turn, role, advert) else _follows(turn, role, advert)
+    heard = role if _is_incumbent(turn, role, advert) else _follows(turn, role, advert)
     low = config.last_resort and advert.priority in RANKS.values()
     if config.preempt and advert.priority < own_priority and not low:
         return displacing(turn, heard)
@@ -427,12 +427,16 @@ def _follows(turn: Turn, role: Backup, advert: Advert) -> Backup:
     return replace(role, master=advert.source, master_priority=advert.priority, heard_at=turn.now)
 
 
-def _outranked(turn: Turn, role: Backup, advert: Advert) -> bool:
-    """Whether a Master that was heard within an interval and a half is better: it is still the one that can resign."""
+def _is_incumbent(turn: Turn, role: Backup, advert: Advert) -> bool:
+    """Whether a Master that was heard within an interval and a half is still the one that can resign.
+
+    It is where it is better; and under nopreempt until it says that it is not healthy, as it may be the incumbent.
+    """
     if role.master in (None, advert.source) or turn.now - role.heard_at > 1.5 * role.interval:
         return False
-    known = (role.master_priority or 0, int(role.master or 0))
-    return (advert.priority, int(advert.source)) < known
+    config, known = turn.config, role.master_priority or 0
+    stays = config.incumbent_stays and not config.preempt and known not in RANKS.values()
+    return stays or (advert.priority, int(advert.source)) < (known, int(role.master or 0))
 
 
 def displacing(turn: Turn, role: Backup) -> Backup:
