@@ -22,14 +22,11 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of several workers one gets all that measures time in namespaces: two at once would be in each other's way.
-
-    What runs containers goes together, too: their image is built once.
-    """
+    """Of several workers one gets all that measures time in namespaces: two at once would be in each other's way."""
     for item in items:
-        for group in ("netns", "containers"):
-            if item.get_closest_marker(group):
-                item.add_marker(pytest.mark.xdist_group(group))
+        timed = item.get_closest_marker("netns") and not item.get_closest_marker("untimed")
+        if timed or item.get_closest_marker("containers"):
+            item.add_marker(pytest.mark.xdist_group("namespaces"))
 
 
 def lacking(reason: str) -> NoReturn:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.netns
+pytestmark = [pytest.mark.netns, pytest.mark.untimed]
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = os.environ | {

@@ -232,6 +232,7 @@ def check_accepted(inside: Namespace, chosen: Settings) -> None:
 
 
 @pytest.mark.netns
+@pytest.mark.untimed
 @quick
 @given(layer=layers)
 def test_keepalived_accepts_what_we_render_without_a_word(inside: Namespace, layer: Layer) -> None:
@@ -239,6 +240,7 @@ def test_keepalived_accepts_what_we_render_without_a_word(inside: Namespace, lay
 
 
 @pytest.mark.netns
+@pytest.mark.untimed
 @pytest.mark.soak
 @long
 @given(layer=layers)
@@ -247,6 +249,7 @@ def test_keepalived_accepts_all_that_we_render(inside: Namespace, layer: Layer) 
 
 
 @pytest.mark.netns
+@pytest.mark.untimed
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_keepalived_accepts_each_documented_example(inside: Namespace, name: str) -> None:
     check_accepted(inside, load([parse_yaml(EXAMPLES[name], name)]).settings)
@@ -254,12 +257,14 @@ def test_keepalived_accepts_each_documented_example(inside: Namespace, name: str
 
 # Where the values earn a warning, what we render must have the offence mended.
 @pytest.mark.netns
+@pytest.mark.untimed
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.severity == "warning"])
 def test_keepalived_accepts_what_we_only_warn_of(inside: Namespace, name: str) -> None:
     check_accepted(inside, load([yaml.safe_load(CASES[name].broken)]).settings)
 
 
 @pytest.mark.netns
+@pytest.mark.untimed
 @pytest.mark.parametrize(
     ("good", "bad", "said"),
     [
@@ -378,6 +383,7 @@ PASSWORDS = [
 
 
 @pytest.mark.netns
+@pytest.mark.untimed
 @pytest.mark.parametrize("password", PASSWORDS)
 def test_a_password_reaches_keepalived_as_it_is_written(
     inside: Namespace, tmp_path: Path, password: str
@@ -429,6 +435,7 @@ def api_server() -> Iterator[str]:
 
 
 @pytest.mark.netns
+@pytest.mark.untimed
 def test_keepalived_tells_an_answer_from_none(
     inside: Namespace, tmp_path: Path, api_server: str, wget: Path
 ) -> None:

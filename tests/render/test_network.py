@@ -20,7 +20,7 @@ from vipalived.render import keepalived
 from vipalived.render.network import preparing_script
 from vipalived.settings import load
 
-pytestmark = pytest.mark.netns
+pytestmark = [pytest.mark.netns, pytest.mark.untimed]
 
 CHOICE = """
 import sys
