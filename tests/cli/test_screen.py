@@ -89,7 +89,8 @@ def test_a_node_in_trouble_in_all_its_width() -> None:
         "  Second holders  1, for 3 s in all\n"
         "\n"
         "Troubles\n"
-        "  1 x  cannot do it, the last 6 s ago"
+        "  1 x  cannot do it, the last 6 s ago\n"
+        "  1 x  refused a packet from 198.18.0.8: ttl, the last 6 s ago"
     )
 
 

@@ -97,7 +97,10 @@ PANELS = (
         "timeseries",
         12,
         8,
-        ((f"{_rate('adverts_discarded_total')} > 0", "{{node}} {{reason}}"),),
+        (
+            (f"{_rate('adverts_discarded_total')} > 0", "{{node}} {{reason}}"),
+            (f"{_rate('adverts_strange_total')} > 0", "{{node}} other addresses"),
+        ),
         unit="pps",
     ),
     Panel(

@@ -221,8 +221,8 @@ class Claiming:
 class Master:
     """Holds the addresses. `rounds` are the gratuitous ARP rounds still due, in order.
 
-    `challenger`: the better router that was last answered instead of obeyed, and is `again_at`. `loser`: the worse one
-    that was last heard.
+    `challenger`: the better router that was last answered instead of obeyed, and is `again_at`. `loser`: what the
+    last worse one said.
     """
 
     adver_at: float
@@ -237,7 +237,7 @@ class Master:
     challenger: IPAddress | None = None
     challenged_at: float = -math.inf
     again_at: float = math.inf
-    loser: IPAddress | None = None
+    loser: Advert | None = None
     lost_at: float = -math.inf
 
 

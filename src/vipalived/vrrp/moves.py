@@ -171,10 +171,8 @@ def master_hears(turn: Turn, master: Master, advert: Advert) -> Turn:
         if not is_challenge(turn, master, advert):
             return yield_to(turn, advert, master.renew_at)
         return challenged(turn, master, advert)
-    if was_deaf(turn, advert):
-        return give_back(turn, master, advert)
     turn, master = answer(turn, master, advert)
-    return echo(turn, replace(master, loser=advert.source, lost_at=turn.now))
+    return echo(turn, replace(master, loser=advert, lost_at=turn.now))
 
 
 def challenged(turn: Turn, master: Master, advert: Advert) -> Turn:
@@ -207,10 +205,17 @@ def is_challenge(turn: Turn, master: Master, advert: Advert) -> bool:
     return stays and not proven
 
 
-def was_deaf(turn: Turn, advert: Advert) -> bool:
-    """Whether the other router is the one that has been Master all along, under nopreempt."""
-    lives = advert.priority != RESIGN and not (turn.config.last_resort and advert.priority in RANKS.values())
-    return lives and not turn.config.preempt and turn.now < turn.state.deaf_until
+def incumbent(turn: Turn, master: Master) -> Advert | None:
+    """The worse router that has been Master all along, under nopreempt: it has just advertised, and now claims by ARP.
+
+    An advertisement alone proves nothing: it may be a mistaken claim, or an old one that a loop repeats.
+    """
+    config, now, other = turn.config, turn.now, master.loser
+    if other is None or config.preempt or now >= turn.state.deaf_until:
+        return None
+    recent = now - master.lost_at <= config.down(turn.priority, config.interval)
+    lives = other.priority != RESIGN and not (config.last_resort and other.priority in RANKS.values())
+    return other if recent and lives else None
 
 
 def give_back(turn: Turn, master: Master, advert: Advert) -> Turn:
@@ -243,11 +248,13 @@ def echo(turn: Turn, master: Master) -> Turn:
 
 
 def defend(turn: Turn, master: Master) -> Turn:
-    """Answer a foreign claim by ARP, once it has turned out not to be a better router's.
+    """Answer a foreign claim by ARP, once it has turned out not to be a better router's, or the incumbent's.
 
     FRR says by a neighbour advertisement that it has taken over, and up to an interval later by its first
     advertisement; a holder that has answered in between leaves the clients with a stale cache for good.
     """
+    if (other := incumbent(turn, master)) is not None:
+        return give_back(turn, master, other)
     if turn.now < master.defended_at:
         return turn
     at = max(turn.now + turn.config.interval, master.defended_at + DEFEND_GAP)
@@ -270,8 +277,10 @@ def resign(turn: Turn, reason: Reason) -> Turn:
     down = config.down(RESIGN, config.interval)
     resigning = Resigning(now + min(down, PARTING), now + config.interval, now)
     if isinstance(role, Master):
-        loser = role.loser if now - role.lost_at <= down else None
-        resigning = replace(resigning, renew_at=role.renew_at, loser=loser)
+        lost = role.loser if now - role.lost_at <= down else None
+        resigning = replace(
+            resigning, renew_at=role.renew_at, loser=lost.source if lost is not None else None
+        )
     return turn.to(resigning, reason)
 
 
