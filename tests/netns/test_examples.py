@@ -25,4 +25,5 @@ def test_each_documented_example_hands_over_within_its_bound(lab: Lab, tmp_path:
     assert run.code == 0, run.err
     trial = run.trials["stop"]
     assert trial["from"] != trial["to"]
-    assert 0 < trial["lost"] < 1000 < trial["sent"]
+    # At a high priority Skew_Time may be over between two datagrams.
+    assert trial["lost"] < 1000 < trial["sent"]
