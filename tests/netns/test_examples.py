@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.examples import EXAMPLES
+from vipalived.lab.bounds import ALLOWANCE
 
 if TYPE_CHECKING:
     from conftest import Lab
@@ -25,5 +26,6 @@ def test_each_documented_example_hands_over_within_its_bound(lab: Lab, tmp_path:
     assert run.code == 0, run.err
     trial = run.trials["stop"]
     assert trial["from"] != trial["to"]
-    # At a high priority Skew_Time may be over between two datagrams.
-    assert trial["lost"] < 1000 < trial["sent"]
+    # At priority 255 Skew_Time is 1/256 of an interval, and may be over between two datagrams.
+    least = 0 if trial["bound_ms"] < 1000 * ALLOWANCE + 10 else 1
+    assert least <= trial["lost"] < 1000 < trial["sent"]

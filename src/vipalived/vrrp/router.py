@@ -5,7 +5,8 @@ The event table is RFC 9568 section 6.4; the deliberate departures from it are f
 - Taking over: Backup -> Claiming -> Master. A claim is an advertisement; whoever hears a better one (higher
   priority, then higher address) steps back before it has touched anybody's ARP cache.
 - Under nopreempt the one that has been Master all along stays: a better router is answered once and obeyed at its
-  second advertisement, and who may have been deaf since its start gives back what it has taken.
+  next advertisement, and who may have been deaf since its start gives back what it has taken to whom it hears
+  advertise and claim by ARP.
 - Giving away: Master -> Resigning -> Backup or Initialize. The addresses stay until the successor owns them.
   A resigning router sends no ARP and, whatever it hears, never again its own priority. To an heir on the same
   node it leaves them without a word, Master -> Initialize, and that one begins with a claim.
