@@ -38,18 +38,18 @@ function network(address, width) { return substr(bits(address), 1, width) }
 function family(address) { return index(address, ":") ? 6 : 4 }
 function local(address) { return tolower(address) ~ /^fe[89ab]/ }
 function by_subnet(target,   at, best, other, name) {
-  for (at = 1; at <= held; at++) {
-    if (family(has[at]) != family(target)) continue
-    if (network(target, prefix[at]) != network(has[at], prefix[at])) continue
-    matches[target, owner[at]] = 1
-    if (!best || prefix[at] > prefix[best] || (prefix[at] == prefix[best] && number[owner[at]] < number[owner[best]]))
+  for (at = 1; at <= here; at++) {
+    if (!(holder[at] in able) || borrowed[at] || family(address[at]) != family(target)) continue
+    if (network(target, width[at]) != network(address[at], width[at])) continue
+    matches[target, holder[at]] = 1
+    if (!best || width[at] > width[best] || (width[at] == width[best] && number[holder[at]] < number[holder[best]]))
       best = at
   }
   if (!best) return ""
   for (name in able)
-    if ((target, name) in matches && name != owner[best] && (other == "" || number[name] < number[other])) other = name
+    if ((target, name) in matches && name != holder[best] && (other == "" || number[name] < number[other])) other = name
   other = other == "" ? "" : "; " other " has such a subnet, too"
-  return owner[best] " has " has[best] "/" prefix[best] ", the subnet of " target other
+  return holder[best] " has " address[best] "/" width[best] ", the subnet of " target other
 }
 function resolve(version,   at, found, sought) {
   for (at = 1; at <= count; at++) {
@@ -84,7 +84,7 @@ function source(version, sought,   at, each, primary) {
   }
   if (sought != "") return ""
   for (at = 1; at <= here; at++) {
-    if (holder[at] != device || family(address[at]) != version || lent[at] || local(address[at])) continue
+    if (holder[at] != device || family(address[at]) != version || borrowed[at]) continue
     for (each = 1; each <= count; each++) {
       if (family(vip[each]) != version) continue
       if (network(vip[each], width[at]) == network(address[at], width[at])) return address[at] " whose subnet has a VIP"
@@ -135,12 +135,7 @@ $3 ~ /^inet/ {
   holder[++here] = $2
   address[here] = tolower($4)
   width[here] = part[2] + 0
-  lent[here] = ($0 " ") ~ / (secondary|temporary|deprecated) /
-  if ($2 in able && !local($4) && !lent[here]) {
-    owner[++held] = $2
-    has[held] = $4
-    prefix[held] = part[2] + 0
-  }
+  borrowed[here] = local($4) || ($0 " ") ~ / (secondary|temporary|deprecated) /
   next
 }
 $2 == "default" {
