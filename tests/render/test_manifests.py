@@ -277,6 +277,7 @@ def test_a_static_pod_needs_no_api_object() -> None:
     assert pod["spec"]["volumes"] == [
         {"name": "config", "emptyDir": {}},
         {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
+        {"name": "locks", "hostPath": {"path": "/run/vipalived", "type": "DirectoryOrCreate"}},
     ]
     assert pod["spec"]["automountServiceAccountToken"] is False
     assert not {"serviceAccountName", "nodeSelector", "tolerations", "affinity"} & set(pod["spec"])

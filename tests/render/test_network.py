@@ -16,6 +16,7 @@ import pytest
 
 from tests.render.namespace import Namespace, Verdict, namespace
 from tests.strategies import Layer
+from vipalived.agent.process import place_name
 from vipalived.render import keepalived
 from vipalived.render.network import preparing_script
 from vipalived.settings import load
@@ -93,29 +94,39 @@ WORLDS = {
         "198.18.0.100/24 2001:db8::100/64",
     ),
 }
+PATH = {"PATH": os.environ["PATH"]}
 SHELLS = [shell for shell in ("sh", "busybox") if shutil.which(shell)]
 
 
 class Start:
-    """The start script of a node in a namespace, up to the line that starts keepalived."""
+    """The start script of a node in a namespace, and `then` in place of the line that starts keepalived."""
 
-    def __init__(self, inside: Namespace, place: Path, shell: str, values: Layer, node: str = "cp-1") -> None:
+    def __init__(
+        self,
+        inside: Namespace,
+        place: Path,
+        shell: str,
+        values: Layer,
+        then: str = "",
+        locks: Path | None = None,
+    ) -> None:
         place.mkdir(exist_ok=True)
         self.file, self.log = place / "ready", place / "log"
         config = place / "keepalived.conf"
         config.write_text(keepalived.render(load([values]).settings), encoding="utf-8")
-        script = preparing_script(str(config), str(self.file))
-        words = [str(shutil.which(shell)), "-c", script + "echo started >&2\n"]
-        path = os.environ["PATH"]
+        script = preparing_script(str(config), str(self.file), str(locks or place.parent))
+        words = [str(shutil.which(shell)), "-c", script + f"echo started >&2\n{then}"]
+        path = PATH["PATH"]
         if shell == "busybox":
-            # Its own ip, awk and sed, as Alpine has them.
+            # Its own ip, awk and sed, as Alpine has them; Debian's busybox has no flock.
             path = str(place / "bin")
             (place / "bin").mkdir(exist_ok=True)
-            for applet in ("ip", "awk", "sed", "sh", "sleep", "rm"):
+            for applet in ("ip", "awk", "flock", "grep", "readlink", "rm", "sed", "sh", "sleep", "tr"):
                 (place / "bin" / applet).unlink(missing_ok=True)
-                (place / "bin" / applet).symlink_to(str(shutil.which("busybox")))
+                program = "flock" if applet == "flock" else "busybox"
+                (place / "bin" / applet).symlink_to(str(shutil.which(program)))
             words[0] = str(place / "bin" / "sh")
-        environment = {"PATH": path, "NODE_NAME": node}
+        environment = {"PATH": path, "NODE_NAME": "cp-1"}
         self.process = inside.start(*words, environment=environment, output=self.log)
 
     def said(self, last: str) -> list[str]:
@@ -287,3 +298,67 @@ def test_a_file_that_cannot_be_written_ends_the_script(tmp_path: Path) -> None:
         start = Start(inside, tmp_path / "sh", "sh", values([FOUR]))
         assert start.process.wait(timeout=10) == 1
         assert "ready: Is a directory" in start.said("")[0]
+
+
+OTHER = "waiting for the other pod on this node that runs virtual router 51 on eth0 to end"
+ACT = """
+exec keepalived -n -l -D -P -f $conf -i cp-1 -p ${conf%/*}/main.pid -r ${conf%/*}/vrrp.pid
+"""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_two_of_a_virtual_router_on_a_node_never_take_the_vip_from_each_other(
+    shell: str, tmp_path: Path
+) -> None:
+    layer = values([FOUR], advertInt=0.1)
+    with namespace(tmp_path, ["eth0"]) as inside:
+
+        def held() -> bool:
+            return f" {FOUR} " in inside.run("ip", "-o", "address", "show", "dev", "eth0").said
+
+        # keepalived asks for a carrier and an address.
+        for words in ("link set peer0 up", "address add 198.18.0.1/24 dev eth0"):
+            assert inside.run("ip", *words.split()).code == 0
+        pod = Start(inside, tmp_path / "pod", "sh", layer, ACT)
+        wait_until(held, lambda: "the VIP")
+        seen = tmp_path / "seen"
+        watch = inside.start("ip", "-o", "monitor", "address", environment=PATH, output=seen)
+        heir = Start(inside, tmp_path / "heir", shell, layer)
+        heir.said("  hint: a static pod and a DaemonSet, say;")
+        neighbour = Start(inside, tmp_path / "neighbour", "sh", values(["198.18.0.99/24"], virtualRouterId=52))
+        neighbour.ready()
+        assert seen.read_text() == ""
+        pod.ends()
+        heir.ready()
+        assert not held()
+        watch.terminate()
+        watch.wait(timeout=10)
+    assert heir.said("started")[0] == OTHER
+    assert "Deleted" in seen.read_text()
+
+
+def test_a_pod_waits_for_the_agent_that_runs_its_virtual_router(tmp_path: Path) -> None:
+    program = f"""
+import signal, socket
+place = socket.socket(socket.AF_UNIX)
+place.bind({place_name("eth0", 51, 4)!r})
+signal.pause()
+"""
+    with namespace(tmp_path, ["eth0"]) as inside:
+        agent = inside.start(sys.executable, "-c", program, environment=PATH, output=tmp_path / "agent")
+        wait_until(lambda: "@vipalived" in inside.run("cat", "/proc/net/unix").said, lambda: "the agent")
+        pod = Start(inside, tmp_path / "pod", "sh", values([FOUR]))
+        assert pod.said("  hint: ")[0] == OTHER
+        agent.terminate()
+        agent.wait(timeout=10)
+        pod.ready()
+
+
+def test_where_nothing_can_be_locked_the_pod_says_so_and_goes_on(tmp_path: Path) -> None:
+    with namespace(tmp_path, ["eth0"]) as inside:
+        pod = Start(inside, tmp_path / "pod", "sh", values([FOUR]), locks=tmp_path / "nowhere")
+        pod.ready()
+        said, started = pod.said("started")
+    assert said.startswith(f"{tmp_path}/nowhere/eth0-51-")
+    assert said.endswith("cannot be locked, so a second pod of this virtual router on this node is not noticed")
+    assert started == "started"

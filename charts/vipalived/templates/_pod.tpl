@@ -93,6 +93,8 @@ volumeMounts:
     mountPath: /etc/keepalived
   - name: run
     mountPath: /run
+  - name: locks
+    mountPath: /run/vipalived
 {{- end -}}
 
 {{- define "vipalived.keepalivedVolumes" -}}
@@ -107,6 +109,10 @@ volumeMounts:
   emptyDir:
     medium: Memory
     sizeLimit: 16Mi
+- name: locks
+  hostPath:
+    path: /run/vipalived
+    type: DirectoryOrCreate
 {{- end -}}
 
 {{/*

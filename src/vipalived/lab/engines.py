@@ -100,7 +100,7 @@ class Keepalived:
         config.write_text(self.configuration(settings, node))
         added = _added_capabilities(settings)
         words = ["-n", "-l", "-D", "-P", "-f", str(file if self.prepared else config), "-i", node]
-        script = ["sh", "-c", preparing_script(str(config), str(file))]
+        script = ["sh", "-c", preparing_script(str(config), str(file), str(directory))]
         for option, name in (("-p", "main"), ("-r", "vrrp"), ("-c", "checkers")):
             words += [option, str(directory / f"{name}.pid")]
         kept = ",".join(f"+{name}" for name in dict.fromkeys((*_CONTAINER_CAPABILITIES.split(","), *added)))

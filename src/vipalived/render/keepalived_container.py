@@ -5,7 +5,7 @@ from __future__ import annotations
 from vipalived.release import APP_VERSION
 from vipalived.render import keepalived
 from vipalived.render.container import RUN_VOLUME, Manifest, environment, given, image_name, probes
-from vipalived.render.network import CONFIG_FILE, READY_FILE, preparing_script
+from vipalived.render.network import CONFIG_FILE, LOCK_DIRECTORY, READY_FILE, preparing_script
 from vipalived.settings import Settings
 
 CONFIG_DIRECTORY = CONFIG_FILE.rpartition("/")[0]
@@ -60,11 +60,13 @@ def container(settings: Settings, *, inline: bool) -> Manifest:
         "volumeMounts": [
             {"name": "config", "mountPath": CONFIG_DIRECTORY},
             {"name": "run", "mountPath": RUN_DIRECTORY},
+            {"name": "locks", "mountPath": LOCK_DIRECTORY},
         ],
     }
 
 
 def volumes(settings: Settings, config_map: str | None) -> list[Manifest]:  # noqa: ARG001 - as the agent's
-    """The ConfigMap, or room for the configuration that the script writes; and room for what keepalived writes."""
+    """The ConfigMap, or room for the configuration that the script writes; room for what keepalived writes; locks."""
     source = {"configMap": {"name": config_map}} if config_map else {"emptyDir": {}}
-    return [{"name": "config", **source}, RUN_VOLUME]
+    locks = {"hostPath": {"path": LOCK_DIRECTORY, "type": "DirectoryOrCreate"}}
+    return [{"name": "config", **source}, RUN_VOLUME, {"name": "locks", **locks}]

@@ -16,6 +16,8 @@ READY_FILE: Final = "/run/keepalived.conf"
 
 `same-interface` beside it is a script for a liveness probe: it fails once the interface is another one of that name.
 """
+LOCK_DIRECTORY: Final = "/run/vipalived"
+"""A directory of the node: whoever runs a virtual router locks a file there, which the kernel undoes when it ends."""
 
 
 _AWK = r"""
@@ -208,22 +210,40 @@ trap 'exit 0' TERM INT
 # Of a container before this one in the pod: its keepalived was process 1, too, and would seem to run.
 rm -f ${conf%/*}/*.pid
 network() { ip -o link; ip -o addr; ip -4 route | sed 's/^/4 /'; ip -6 route | sed 's/^/6 /'; }
-until network | awk 'AWK' CONFIG - >$conf; do
+# Two keepalived of one virtual router would take the VIP from each other; they do not hear each other.
+alone() {
+  read -r _ _ name index <$conf
+  id=$(awk '$1 == "virtual_router_id" { print $2; exit }' $conf)
+  lock=LOCKS/$name-$id-$(readlink /proc/self/ns/net | tr -dc 0-9)
+  if command -v flock >/dev/null && true 2>/dev/null >>$lock; then
+    exec 9>>$lock
+    flock -n 9 && ! grep -q "@vipalived/$name/$id/" /proc/net/unix && return
+    echo "waiting for the other pod on this node that runs virtual router $id on $name to end" >$conf
+    hint='a static pod and a DaemonSet, say; this one takes over when that one is removed'
+    return 1
+  fi
+  echo "vipalived: $lock cannot be locked, so a second pod of this virtual router on this node is not noticed" >&2
+}
+until hint='interface and source address are set in keepalived.vrrpInstance, and for one node in nodes.NAME'
+network | awk 'AWK' CONFIG - >$conf && alone; do
   read -r reason <$conf || exit 1
   [ "$reason" = "$said" ] || {
     echo "vipalived: $reason" >&2
-    echo '  hint: interface and source address are set in keepalived.vrrpInstance, and for one node in nodes.NAME' >&2
+    echo "  hint: $hint" >&2
   }
   said=$reason
   sleep 1
 done
 sed -n 's/^# vipalived/vipalived/p' $conf >&2
-read -r _ _ name index <$conf
 echo "read -r now </sys/class/net/$name/ifindex && [ \$now = $index ]" >${conf%/*}/same-interface
 """
 
 
-def preparing_script(config: str = CONFIG_FILE, ready: str = READY_FILE) -> str:
-    """The lines before keepalived's start that wait for interface and address, and write the file `ready`."""
+def preparing_script(config: str = CONFIG_FILE, ready: str = READY_FILE, locks: str = LOCK_DIRECTORY) -> str:
+    """The lines before keepalived's start: they wait for interface, address and their turn, and write `ready`."""
     awk = _AWK.strip().replace("UNABLE", "|".join(UNABLE)).replace("NEVER", NEVER)
-    return _SCRIPT.replace("AWK", awk).replace("CONFIG", config).replace("READY", ready)
+    paths = {"CONFIG": config, "READY": ready, "LOCKS": locks}
+    script = _SCRIPT.replace("AWK", awk)
+    for name, path in paths.items():
+        script = script.replace(name, path)
+    return script
