@@ -12,6 +12,8 @@ from typing import NoReturn
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+_GIVING_WAY = 10
+"""Of the scheduler's niceness: a tenth of the usual share of a core that is wanted twice."""
 
 
 def pytest_configure() -> None:
@@ -27,6 +29,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         timed = item.get_closest_marker("netns") and not item.get_closest_marker("untimed")
         if timed or item.get_closest_marker("containers"):
             item.add_marker(pytest.mark.xdist_group("namespaces"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Whatever runs beside that gives way to it; the group comes first, and what has given way once goes on so."""
+    if "PYTEST_XDIST_WORKER" in os.environ and not item.get_closest_marker("xdist_group"):
+        os.nice(max(0, _GIVING_WAY - os.nice(0)))
 
 
 def lacking(reason: str) -> NoReturn:

@@ -46,6 +46,8 @@ ENGINES = {
     ),
 }
 """The values of each, beside the VIP."""
+WAITS = {"native": "waiting: another", "plain": "waiting for the other pod"}
+"""What a pod says that waits for another one on its node."""
 _PORT = "6443"
 _MAIN = "from vipalived.cli.main import main; main()"
 _STEADY = 500_000_000
@@ -124,19 +126,12 @@ class Cluster:
             self.waiting[name] = Kubelet(host, pod, self._place / f"{name}.log", config_map)
             self.waiting[name].start()
         for name, kubelet in self.waiting.items():
-            until(lambda kubelet=kubelet: "waiting: another" in kubelet.logs(), START, f"{name} to wait")
+            until(lambda kubelet=kubelet: WAITS[self.engine] in kubelet.logs(), START, f"{name} to wait")
 
     def replace(self, node: str) -> None:
-        """The DaemonSet's pod instead of the static one, which ends first where it does not wait beside it."""
-        static = self.kubelets[node]
-        if node in self.waiting:
-            static.remove()
-            self.kubelets[node] = self.waiting.pop(node)
-            return
-        static.remove()
-        config_map, pod = daemon_set(*ENGINES[self.engine])
-        self.kubelets[node] = Kubelet(self.hosts[node], pod, self._place / f"{node}.log", config_map)
-        self.kubelets[node].start()
+        """The static pod ends, and the DaemonSet's, which waits beside it, takes its place."""
+        self.kubelets[node].remove()
+        self.kubelets[node] = self.waiting.pop(node)
 
     def close(self) -> None:
         """Ends all of it."""

@@ -58,6 +58,7 @@ def test_each_takes_over_from_the_other_in_every_form_of_vrrp(lab: Lab) -> None:
 ALONE = Path(__file__).with_name("alone.py")
 
 
+@pytest.mark.untimed
 @pytest.mark.parametrize(
     "story",
     [

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.netns
+pytestmark = [pytest.mark.netns, pytest.mark.untimed]
 
 STORIES = Path(__file__).with_name("newcomer.py")
 

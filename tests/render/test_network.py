@@ -325,7 +325,9 @@ def test_two_of_a_virtual_router_on_a_node_never_take_the_vip_from_each_other(
         watch = inside.start("ip", "-o", "monitor", "address", environment=PATH, output=seen)
         heir = Start(inside, tmp_path / "heir", shell, layer)
         heir.said("  hint: a static pod and a DaemonSet, say;")
-        neighbour = Start(inside, tmp_path / "neighbour", "sh", values(["198.18.0.99/24"], virtualRouterId=52))
+        neighbour = Start(
+            inside, tmp_path / "neighbour", "sh", values(["198.18.0.99/24"], virtualRouterId=52)
+        )
         neighbour.ready()
         assert seen.read_text() == ""
         pod.ends()
@@ -360,5 +362,7 @@ def test_where_nothing_can_be_locked_the_pod_says_so_and_goes_on(tmp_path: Path)
         pod.ready()
         said, started = pod.said("started")
     assert said.startswith(f"{tmp_path}/nowhere/eth0-51-")
-    assert said.endswith("cannot be locked, so a second pod of this virtual router on this node is not noticed")
+    assert said.endswith(
+        "cannot be locked, so a second pod of this virtual router on this node is not noticed"
+    )
     assert started == "started"

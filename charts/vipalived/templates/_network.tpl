@@ -11,7 +11,22 @@ trap 'exit 0' TERM INT
 # Of a container before this one in the pod: its keepalived was process 1, too, and would seem to run.
 rm -f ${conf%/*}/*.pid
 network() { ip -o link; ip -o addr; ip -4 route | sed 's/^/4 /'; ip -6 route | sed 's/^/6 /'; }
-until network | awk 'function binary(number, width,   text) {
+# Two keepalived of one virtual router would take the VIP from each other; they do not hear each other.
+alone() {
+  read -r _ _ name index <$conf
+  id=$(awk '$1 == "virtual_router_id" { print $2; exit }' $conf)
+  lock=/run/vipalived/$name-$id-$(readlink /proc/self/ns/net | tr -dc 0-9)
+  if command -v flock >/dev/null && true 2>/dev/null >>$lock; then
+    exec 9>>$lock
+    flock -n 9 && ! grep -q "@vipalived/$name/$id/" /proc/net/unix && return
+    echo "waiting for the other pod on this node that runs virtual router $id on $name to end" >$conf
+    hint='a static pod and a DaemonSet, say; this one takes over when that one is removed'
+    return 1
+  fi
+  echo "vipalived: $lock cannot be locked, so a second pod of this virtual router on this node is not noticed" >&2
+}
+until hint='interface and source address are set in keepalived.vrrpInstance, and for one node in nodes.NAME'
+network | awk 'function binary(number, width,   text) {
   for (; width > 0; width--) { text = (number % 2) text; number = int(number / 2) }
   return text
 }
@@ -187,17 +202,16 @@ END {
     else if (!(block == "unicast_peer" && self[bits(part[1])])) print line[at]
     if (part[2] == "{") block = part[1]
   }
-}' /etc/keepalived/keepalived.conf - >$conf; do
+}' /etc/keepalived/keepalived.conf - >$conf && alone; do
   read -r reason <$conf || exit 1
   [ "$reason" = "$said" ] || {
     echo "vipalived: $reason" >&2
-    echo '  hint: interface and source address are set in keepalived.vrrpInstance, and for one node in nodes.NAME' >&2
+    echo "  hint: $hint" >&2
   }
   said=$reason
   sleep 1
 done
 sed -n 's/^# vipalived/vipalived/p' $conf >&2
-read -r _ _ name index <$conf
 echo "read -r now </sys/class/net/$name/ifindex && [ \$now = $index ]" >${conf%/*}/same-interface
 {{- end -}}
 
