@@ -403,6 +403,7 @@ def history(seed: int, *, plain: float = 0.0) -> World:
         world.at(end, lambda: mishap(world, random))
     world.run_until(end)
     repair(world)
+    down = world.longest_down()  # intervals may have grown
     rest = world.now + 3 * down + (3 if world.native else TAIL)
     world.run_until(rest)
     settled, packets = len(world.changes), world.packets

@@ -412,13 +412,14 @@ class TestPacedArp:
         assert isinstance(state.role, Master)
         assert state.role.rounds == (0.55, 0.75)
 
-    def test_losers_are_answered_at_most_every_10_ms(self):
-        state, _ = step(CONFIG, master(), advert(100, LOWER), 0.5)
-        state, actions = step(CONFIG, state, advert(100, LOWER), 0.505)
+    @pytest.mark.parametrize("priority", [0, 1, 100])
+    def test_losers_are_answered_at_most_every_10_ms(self, priority):
+        state, _ = step(CONFIG, master(), advert(priority, LOWER), 0.5)
+        state, actions = step(CONFIG, state, advert(priority, LOWER), 0.505)
         assert actions == ()
-        state, actions = step(CONFIG, state, advert(100, LOWER), 0.52)
+        state, actions = step(CONFIG, state, advert(priority, LOWER), 0.52)
         assert actions == (SendAdvert(100),)
-        state, actions = step(CONFIG, state, advert(100, LOWER), 0.71)
+        state, actions = step(CONFIG, state, advert(priority, LOWER), 0.71)
         assert actions == (SendAdvert(100), Announce(VIPS, 2))
 
     def test_a_foreign_claim_is_answered_an_interval_later_and_once_a_second(self):
