@@ -100,6 +100,18 @@ def promoted(place: Path) -> None:
     agent.end()
 
 
+def no_ethernet(place: Path) -> None:
+    """An interface that has no neighbours is told of, and left alone; another one of its name is taken."""
+    shell("ip link property add dev lo altname enp7s0")
+    agent = Agent(place, engine=("--set", "engine=native,keepalived.vrrpInstance.interface=enp7s0"))
+    agent.until("enp7s0 is no Ethernet interface: there is nobody to ask by ARP or NDP")
+    assert not agent.said("INITIALIZE ->"), agent.log.read_text()
+    shell("ip link property del dev lo altname enp7s0")
+    shell("ip link property add dev v0 altname enp7s0")
+    agent.master()
+    agent.end()
+
+
 def crowd(place: Path) -> None:
     """However many wait, and in whatever order they name the families, each can be ended, and one succeeds."""
     agent = Agent(place).master()
@@ -168,6 +180,6 @@ if __name__ == "__main__":
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
     alone.link()
     with tempfile.TemporaryDirectory() as directory:
-        {story.__name__: story for story in (mtu, taken_back, promoted, crowd, many)}[sys.argv[1]](
-            Path(directory)
-        )
+        {story.__name__: story for story in (mtu, taken_back, promoted, no_ethernet, crowd, many)}[
+            sys.argv[1]
+        ](Path(directory))

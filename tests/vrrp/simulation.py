@@ -270,6 +270,8 @@ class World:
         self.trace.append(f"{self.now:9.4f} {index} told {event}")
         if event == m.Health(m.Standing.HEALTHY):
             self.recovered_at = self.now
+        if isinstance(event, m.Shutdown) and isinstance(self.nodes[index].state.role, m.Claiming):
+            self.disturb(f"{index} takes back a claim, which may overtake it")
         self.feed(index, event)
 
     def reload(self, index: int, config: m.Config) -> None:
