@@ -46,6 +46,8 @@ RUNS = {
     "crash-0.1s": Run(("crash",), values=("advertInt=0.1",)),
     "crash-0.03s": Run(("crash",), values=("advertInt=0.03",)),
     "flap": Run(("flap", "pause-all", "control"), repeat=20),
+    "deaf-start": Run(("deaf-start",), repeat=10),
+    "deaf-start-delay": Run(("deaf-start",), repeat=10, values=("startDelay=6",)),
     "load": Run(("load",), repeat=10),
     "load-0.03s": Run(("load",), engines=("native",), repeat=10, values=("advertInt=0.03",)),
     **{

@@ -45,6 +45,8 @@ FAULTS = {
     "partition": "`partition`: the holder is cut off, then back",
     "flap": "`flap`: a loose contact, ten times",
     "pause-all": "`pause-all`: all daemons stand still for 0.1 s",
+    "deaf-start": "`deaf-start`: a starting node's port passes nothing for 5 s",
+    "deaf-start-delay": "`deaf-start`, `startDelay: 6`",
     "load": "`load`: a busy machine, a CPU quota, a minute",
     "load-0.03s": "`load`, advert 0.03 s",
     "control": "`control`: nothing happens",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 NODES = "/api/v1/nodes"
+CONFIG_MAPS = "/api/v1/configmaps"
 _RESOURCE = {
     "name": "nodes",
     "singularName": "node",
@@ -34,20 +35,23 @@ def node(
     }
 
 
+def _list(kind: str, items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    version = {"resourceVersion": "1"}
+    return {"kind": f"{kind}List", "apiVersion": "v1", "metadata": version, "items": list(items)}
+
+
 @contextmanager
-def serving(nodes: Sequence[dict[str, Any]], place: Path) -> Iterator[tuple[Path, list[str]]]:
+def serving(
+    nodes: Sequence[dict[str, Any]], place: Path, config_maps: Sequence[dict[str, Any]] = ()
+) -> Iterator[tuple[Path, list[str]]]:
     """The path of a kubeconfig for it, and the paths that are asked for, as they come."""
     asked: list[str] = []
     answers = {
         "/api": {"kind": "APIVersions", "versions": ["v1"]},
         "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": []},
         "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": [_RESOURCE]},
-        NODES: {
-            "kind": "NodeList",
-            "apiVersion": "v1",
-            "metadata": {"resourceVersion": "1"},
-            "items": list(nodes),
-        },
+        NODES: _list("Node", nodes),
+        CONFIG_MAPS: _list("ConfigMap", config_maps),
     }
 
     class Handler(BaseHTTPRequestHandler):

@@ -8,12 +8,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.cluster.api import NODES, kubeconfig, node, serving
+from tests.cluster.api import CONFIG_MAPS, NODES, kubeconfig, node, serving
 from vipalived.cli.main import run
 from vipalived.cluster import kubectl as client
 from vipalived.cluster.placement import ClusterNode
 from vipalived.errors import CheckFailed, MissingRequirement
+from vipalived.render.manifests import manifests
+from vipalived.render.text import to_yaml
+from vipalived.settings import load
 
 pytestmark = pytest.mark.helm
 
@@ -99,6 +103,24 @@ def test_check_warns_of_a_taint(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert run(["check", "-f", str(values), "--kubeconfig", str(file)]) == 0
     out, err = capsys.readouterr()
     assert (out.splitlines()[0], err) == ("pods run on 2 of 3 nodes: cp-1, cp-2", "")
+
+
+def test_check_warns_of_another_release(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    objects = [yaml.safe_load(to_yaml([one])) for one in manifests(load().settings, "other")]
+    config_map = next(one for one in objects if one["kind"] == "ConfigMap")
+    foreign = {"metadata": {"name": "x", "namespace": "y", "labels": {"helm.sh/chart": "x-1"}}}
+    fitting = [node("cp-1", {ROLE: "true"})]
+    with serving(fitting, tmp_path, [config_map, foreign]) as (file, asked):
+        assert run(["check", "--kubeconfig", str(file)]) == 0
+        assert capsys.readouterr().err == (
+            "warning: keepalived.vrrpInstance: the VIP 172.16.101.101 and virtual router 51 belong to one release,"
+            " found also other in kube-system\n"
+            "  hint: remove one of the two, or give it a VIP and a `virtualRouterId` of its own\n"
+        )
+        assert asked == [NODES, CONFIG_MAPS]
+        assert run(["check", "--kubeconfig", str(file), "--release-name", "other"]) == 0
+        assert run(["check", "--kubeconfig", str(file), "--set", "static=true"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_doctor_has_it_among_its_findings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

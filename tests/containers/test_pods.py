@@ -6,15 +6,19 @@ are uninstalled; each begins and ends with one holder.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.containers.cluster import MASTER_DOWN, NODES, START, Cluster
+from tests.containers.cluster import MASTER_DOWN, NODES, START, VIP, Cluster
 from tests.containers.hosts import SLACK, until
 
 pytestmark = pytest.mark.containers
+
+README = Path(__file__).parents[2] / "charts" / "vipalived" / "README.md"
 
 SKEW = 0.61
 """Skew_Time in seconds, of the default priority and interval."""
@@ -169,6 +173,20 @@ def test_an_upgrade(cluster: Cluster) -> None:
     assert 1 <= felt.moves <= len(NODES)
     assert (felt.lost, felt.nobody) == (0, 0)
     assert felt.several <= felt.moves * HANDOVER
+
+
+@pytest.mark.parametrize("cluster", ["plain"], indirect=True)
+def test_the_pods_say_who_holds_the_vip(cluster: Cluster) -> None:
+    script = re.search(r"-- sh -c '(.*)'\n", README.read_text(encoding="utf-8"))
+    assert script is not None
+    asked = script[1].replace("192.168.1.100", VIP)
+    said = [
+        kubelet.host.sh(f"podman exec {kubelet.name} sh -c", asked) for kubelet in cluster.kubelets.values()
+    ]
+    assert "".join(said) == f"{cluster.holder()}\n"
+    logs = "".join(kubelet.logs() for kubelet in cluster.kubelets.values())
+    assert "Entering MASTER STATE" in logs
+    assert "gratuitous ARP" not in logs
 
 
 def test_nothing_is_left_of_pods_that_are_removed(cluster: Cluster) -> None:

@@ -59,7 +59,7 @@ def test_keepalived_starts_as_in_the_pod_with_files_of_its_own(tmp_path: Path) -
     words = list(command.argv)
     daemon = words[words.index("--") + 1 :]
     assert daemon == [
-        *("/opt/keepalived", "-n", "-l", "-D", "-P", "-f", f"{tmp_path}/ready.conf", "-i", "cp-1"),
+        *("/opt/keepalived", "-n", "-l", "-P", "-f", f"{tmp_path}/ready.conf", "-i", "cp-1"),
         *("-p", f"{tmp_path}/main.pid", "-r", f"{tmp_path}/vrrp.pid", "-c", f"{tmp_path}/checkers.pid"),
     ]
     assert command.env == {"TMPDIR": str(tmp_path), "NODE_NAME": "cp-1"}

@@ -152,8 +152,37 @@ def test_nodes_that_do_not_fit_are_warned_of(
     api.node("worker-1", {"kubernetes.io/os": "linux"}, "worker:NoSchedule")
     api.node("cp-1", labels, *taints)
     said = notes(run, "--set", values)
-    assert f"WARNING: this cluster's nodes do not fit these values:\n{warned}" in said
+    assert f"WARNING: this cluster does not fit these values:\n{warned}" in said
     assert said.count("- nodeSelector:") + said.count("- tolerations:") == 1
+
+
+OTHER = "keepalived.vrrpInstance.virtualIpAddress=198.18.0.100/24"
+FOUND = "to one release, found also one\n  hint: remove one of the two, or give it a VIP"
+
+
+@pytest.mark.parametrize(
+    ("values", "warned"),
+    [
+        ("engine=keepalived", "the VIP 172.16.101.101 and virtual router 51 belong"),
+        ("engine=native", "the VIP 172.16.101.101 and virtual router 51 belong"),
+        (OTHER, "virtual router 51 belongs"),
+        ("keepalived.vrrpInstance.virtualRouterId=52", "the VIP 172.16.101.101 belongs"),
+    ],
+)
+def test_a_second_release_of_the_same_virtual_router_is_warned_of(
+    run: Run, api: Cluster, values: str, warned: str
+) -> None:
+    api.node("cp-1", MARKED)
+    assert "WARNING" not in notes(run)
+    done = run("install", "one", str(CHART), "--set", values)
+    assert done.returncode == 0, done.stderr
+    assert f"- keepalived.vrrpInstance: {warned} {FOUND}" in notes(run)
+    # Itself it does not count, and one that has nothing in common is no rival.
+    assert "WARNING" not in run("upgrade", "one", str(CHART), "--set", values).stdout
+    apart = (
+        "keepalived.vrrpInstance.virtualIpAddress=198.18.0.99/24,keepalived.vrrpInstance.virtualRouterId=53"
+    )
+    assert "WARNING" not in notes(run, "--set", apart)
 
 
 def test_nobody_is_asked_where_there_is_no_cluster(run: Run, api: Cluster) -> None:

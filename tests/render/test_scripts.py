@@ -44,7 +44,7 @@ def program(directory: Path, name: str, body: str) -> None:
 
 
 KEEPALIVED = 'trap "exit 7" TERM\necho "$$ $*"\nwhile :; do sleep 0.01; done'
-ARGUMENTS = "--dont-fork --log-console --log-detail --vrrp --use-file={place}/ready.conf --config-id=cp-1 $x"
+ARGUMENTS = "--dont-fork --log-console --vrrp --use-file={place}/ready.conf --config-id=cp-1 $x"
 
 
 def start(shell: list[str], script: str, programs: Path, **environment: str) -> subprocess.Popen[str]:

@@ -1,8 +1,47 @@
 {{/*
-What the nodes of a running cluster say to `nodeSelector` and `tolerations`; empty where all is well, and where there
-is no cluster to ask (`helm template`, `--dry-run=client`).
+What a running cluster says to the values; empty where all is well, and where there is no cluster to ask
+(`helm template`, `--dry-run=client`).
 */}}
 {{- define "vipalived.clusterWarnings" -}}
+{{- include "vipalived.nodeWarnings" . -}}
+{{- include "vipalived.rivals" . -}}
+{{- end -}}
+
+{{/*
+Other releases of this chart in the namespace that keep the same VIP, or run the same virtual router; their ConfigMaps
+have keepalived.conf or the agent's values. See vipalived.cluster.rivals.
+*/}}
+{{- define "vipalived.rivals" -}}
+{{- $context := . -}}
+{{- range $map := default (list) (lookup "v1" "ConfigMap" .Values.namespace "").items -}}
+  {{- $labels := default (dict) $map.metadata.labels -}}
+  {{- $name := get $labels "app.kubernetes.io/instance" -}}
+  {{- if and (hasPrefix (printf "%s-" $context.Chart.Name) (default "" (get $labels "helm.sh/chart"))) (ne $name $context.Release.Name) -}}
+    {{- $text := values (default (dict) $map.data) | join "\n" -}}
+    {{- $shared := list -}}
+    {{- range $vip := (include "vipalived.vips" $context | fromJson).vips -}}
+      {{- $address := splitList "/" $vip | first -}}
+      {{- if regexMatch (printf "(?m)(^|[\\s'\"])%s/" (regexQuoteMeta $address)) $text -}}
+        {{- $shared = append $shared (printf "the VIP %s" $address) -}}
+      {{- end -}}
+    {{- end -}}
+    {{- $number := include "vipalived.virtualRouterId" $context -}}
+    {{- if regexMatch (printf "(?i)virtual_?router_?id:? +%s\\b" $number) $text -}}
+      {{- $shared = append $shared (printf "virtual router %s" $number) -}}
+    {{- end -}}
+    {{- if $shared -}}
+{{- $belong := ternary "belong" "belongs" (gt (len $shared) 1) -}}
+{{- printf "- keepalived.vrrpInstance: %s %s to one release, found also %s\n" (join " and " $shared) $belong $name -}}
+{{- print "  hint: remove one of the two, or give it a VIP and a `virtualRouterId` of its own\n" -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+What the nodes say to `nodeSelector` and `tolerations`.
+*/}}
+{{- define "vipalived.nodeWarnings" -}}
 {{- $nodes := default (list) (lookup "v1" "Node" "" "").items -}}
 {{- $selector := include "vipalived.nodeSelector" . | fromYaml -}}
 {{- $tolerations := include "vipalived.tolerations" . | fromYamlArray -}}

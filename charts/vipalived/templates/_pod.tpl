@@ -141,5 +141,5 @@ command -v keepalived >/dev/null || apk add --no-cache keepalived || {
 exec, so that keepalived is PID 1 and gets SIGTERM: it resigns and takes the VIP away in a second.
 */}}
 {{- define "vipalived.exec" -}}
-exec keepalived --dont-fork --log-console --log-detail --vrrp --use-file=/run/keepalived.conf --config-id="$NODE_NAME"
+exec keepalived --dont-fork --log-console --vrrp --use-file=/run/keepalived.conf --config-id="$NODE_NAME"
 {{- end -}}

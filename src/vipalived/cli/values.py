@@ -42,10 +42,13 @@ def check(
     """
     settings = load_settings(values, [*assignments, *namespaced(namespace)]).of_release(release_name)
     if kubeconfig is not None:
-        from vipalived.cluster import kubectl, placement
+        from vipalived.cluster import kubectl, placement, rivals
 
         placed = placement.place(settings, kubectl.nodes(kubeconfig))
-        for problem in placed.problems():
+        # A static pod and the DaemonSet of one virtual router are meant to meet.
+        releases = [] if settings.static else kubectl.releases(kubeconfig)
+        others = rivals.problems(settings, release_name, releases)
+        for problem in (*placed.problems(), *others):
             warn(problem)
         click.echo(placed.says)
     vips = ", ".join(settings.vip_texts)

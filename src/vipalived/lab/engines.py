@@ -99,7 +99,7 @@ class Keepalived:
         config, file = directory / "keepalived.conf", directory / "ready.conf"
         config.write_text(self.configuration(settings, node))
         added = _added_capabilities(settings)
-        words = ["-n", "-l", "-D", "-P", "-f", str(file if self.prepared else config), "-i", node]
+        words = ["-n", "-l", "-P", "-f", str(file if self.prepared else config), "-i", node]
         script = ["sh", "-c", preparing_script(str(config), str(file), str(directory))]
         for option, name in (("-p", "main"), ("-r", "vrrp"), ("-c", "checkers")):
             words += [option, str(directory / f"{name}.pid")]

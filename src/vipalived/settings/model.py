@@ -542,7 +542,7 @@ class Settings(Model):
     liveness_probe: LivenessProbe = LivenessProbe()
     readiness_probe: ReadinessProbe = ReadinessProbe()
     lookup_nodes: bool = True
-    """Let Helm look at the cluster's nodes and warn where no pod can run; it must be allowed to list nodes"""
+    """Let Helm ask for nodes and ConfigMaps, and warn where no pod can run, or another release has the VIP"""
     pod_monitor: PodMonitor = PodMonitor()
     grafana_dashboard: GrafanaDashboard = GrafanaDashboard()
     pod_labels: Labels = Field({})
