@@ -127,6 +127,15 @@ def test_an_affinity_that_no_node_fits() -> None:
     )
 
 
+def test_names_that_no_node_has() -> None:
+    nodes = [node("cp-1"), node("cp-2.example.com"), ClusterNode("worker")]
+    values = "{nodes: {cp-1: {priority: 90}, cp-2: {priority: 80}, cp-3: {priority: 70}}}"
+    this = "this cluster has cp-1, cp-2.example.com, worker"
+    expected = "nodes: expected names of this cluster's nodes, found"
+    assert problems(values, *nodes) == [(f"{expected} cp-2, cp-3", this)]
+    assert problems(values[:-1] + ", engine: native}", *nodes) == [(f"{expected} cp-3", this)]
+
+
 def test_each_taint_is_told_once() -> None:
     nodes = [node("a", "k=v:NoExecute"), node("b", "k=v:NoExecute"), node("c", "m:NoSchedule"), node("d")]
     assert problems("{}", *nodes) == [

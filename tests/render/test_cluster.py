@@ -185,6 +185,17 @@ def test_a_second_release_of_the_same_virtual_router_is_warned_of(
     assert "WARNING" not in notes(run, "--set", apart)
 
 
+def test_names_that_no_node_has_are_warned_of(run: Run, api: Cluster) -> None:
+    api.node("cp-1", MARKED)
+    assert "WARNING" not in notes(run, "--set", "nodes.cp-1.priority=90")
+    said = notes(run, "--set", "nodes.cp-1.priority=90,nodes.cp-9.priority=80,nodes.cp-7.priority=70")
+    assert "- nodes: expected names of this cluster's nodes, found cp-7, cp-9\n  hint: " in said
+    api.node("cp-2.example.com", MARKED)
+    by_label = notes(run, "--set", "nodes.cp-2.priority=90")
+    assert "- nodes: expected names of this cluster's nodes, found cp-2\n" in by_label
+    assert "- nodes:" not in notes(run, "--set", "nodes.cp-2.priority=90,engine=native")
+
+
 def test_nobody_is_asked_where_there_is_no_cluster(run: Run, api: Cluster) -> None:
     api.node("cp-1", EMPTY)
     done = run("install", "rel", str(CHART), "--dry-run=client")

@@ -76,6 +76,20 @@ What the nodes say to `nodeSelector` and `tolerations`.
 {{- print "  hint: compare them with `kubectl get nodes --show-labels`\n" -}}
 {{- end -}}
 {{- end -}}
+{{- $unknown := list -}}
+{{- range $name := keys (default (dict) .Values.nodes) | sortAlpha -}}
+  {{- $known := false -}}
+  {{- range $node := $nodes -}}
+    {{- $called := list $node.metadata.name -}}
+    {{- if include "vipalived.runsAgent" $ -}}{{- $called = append $called (splitList "." $node.metadata.name | first) -}}{{- end -}}
+    {{- if has $name $called -}}{{- $known = true -}}{{- end -}}
+  {{- end -}}
+  {{- if not $known -}}{{- $unknown = append $unknown $name -}}{{- end -}}
+{{- end -}}
+{{- if and $nodes $unknown -}}
+{{- printf "- nodes: expected names of this cluster's nodes, found %s\n" (join ", " $unknown) -}}
+{{- print "  hint: compare them with `kubectl get nodes`\n" -}}
+{{- end -}}
 {{- with $tainted -}}
 {{- printf "- tolerations: taints keep the pods off nodes that `nodeSelector` chooses, found %s\n" (join ", " .) -}}
 {{- print "  hint: set `distribution`, or add them to `tolerations`\n" -}}

@@ -49,6 +49,8 @@ class Placement:
     tainted: Mapping[str, str]
     """Which taint keeps the pod off a node that was selected."""
     hint: str = ""
+    unknown: tuple[str, ...] = ()
+    """What `nodes` names and the cluster does not have."""
 
     def problems(self) -> Iterator[Problem]:
         """What an operator should know, as warnings about the values."""
@@ -71,6 +73,14 @@ class Placement:
                 f"add to `tolerations`: {{key: {key.partition('=')[0]}, operator: Exists, effect: {effect}}}",
             )
 
+        if self.unknown:
+            names = [*self.placed, *self.unselected, *self.tainted]
+            yield Problem(
+                "nodes",
+                f"expected names of this cluster's nodes, found {_some(self.unknown)}",
+                f"this cluster has {_some(names)}",
+            )
+
     @property
     def says(self) -> str:
         """In words."""
@@ -85,6 +95,8 @@ def place(settings: Settings, nodes: Sequence[ClusterNode]) -> Placement:
     selector = pod.get("nodeSelector") or {}
     tolerations = [*(pod.get("tolerations") or []), *_DAEMON_TOLERATIONS]
     selected = [node for node in nodes if _selected(node, selector, pod.get("affinity") or {})]
+    # The agent knows a node by its first label, too; keepalived compares the whole name.
+    called = {settings.node_name(node.name) if settings.runs_agent else node.name for node in nodes}
     kept_out = {node.name: taint for node in selected if (taint := _intolerable(node, tolerations))}
     return Placement(
         selector=selector,
@@ -92,6 +104,7 @@ def place(settings: Settings, nodes: Sequence[ClusterNode]) -> Placement:
         unselected=tuple(node.name for node in nodes if node not in selected),
         tainted=kept_out,
         hint=_hint(selector, nodes),
+        unknown=tuple(name for name in settings.nodes if name not in called),
     )
 
 
