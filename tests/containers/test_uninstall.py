@@ -1,10 +1,12 @@
-"""`helm uninstall` of plain keepalived: what the published 0.2.3 leaves on its holder, and what is here.
+"""Pods of the published 0.2.3, and of plain keepalived with nothing that it does not need: how either goes.
 
-Neither has an API server to ask, as on the first day. They are two virtual routers, each alone on its node.
+None has an API server to ask, as on the first day.
 """
 
 from __future__ import annotations
 
+import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +17,40 @@ from tests.containers.hosts import SLACK, Host, Segment, until
 from tests.containers.runtime import Kubelet
 from vipalived.lab.engines import Keepalived023
 from vipalived.settings import load
+from vipalived.settings.values import parse_yaml
 
 pytestmark = pytest.mark.containers
 
 OLD, OURS = "198.18.0.100/24", "198.18.0.101/24"
 GRACE = 2
 """Seconds until SIGKILL; Kubernetes' own 30 would be waited for in vain."""
+HARDENED = Path(__file__).parents[2] / "charts" / "vipalived" / "examples" / "hardened.yaml"
 # As published, but for `apk add --no-cache keepalived` in front: whatever is there, the shell stays.
 SCRIPT = "command -v keepalived && keepalived --dont-fork --log-console --log-detail"
 IMAGE = ("image.repository=localhost/keepalived", "image.tag=test")
 VRID = "keepalived.vrrpInstance.virtualRouterId=52"
+SKEW = 0.61
+README = HARDENED.parents[1] / "README.md"
+ENDS = re.findall(r"-- sh -c '(kill .*)'\n", README.read_text(encoding="utf-8"))[0]
+Objects = tuple[dict[str, Any], dict[str, Any]]
 
 
-def published(config_map: dict[str, Any], pod: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The same objects with the command and the configuration of 0.2.3."""
+def published(grace: int = GRACE) -> Objects:
+    """The objects with the command and the configuration of 0.2.3."""
+    config_map, pod = daemon_set(*IMAGE)
     settings = load([{"keepalived": {"vrrpInstance": {"virtualIpAddress": OLD}}}]).settings
     config_map["data"]["keepalived.conf"] = Keepalived023().configuration(settings, "cp-1")
     pod["spec"]["containers"][0]["command"] = ["/bin/sh", "-c", SCRIPT]
-    pod["spec"]["terminationGracePeriodSeconds"] = GRACE
+    pod["spec"]["terminationGracePeriodSeconds"] = grace
+    return config_map, pod
+
+
+def hardened(*assignments: str) -> Objects:
+    """The objects of plain keepalived, with what the example allows it."""
+    config_map, pod = daemon_set(*IMAGE, *assignments)
+    pod["spec"]["containers"][0]["securityContext"] = parse_yaml(
+        HARDENED.read_text(encoding="utf-8"), HARDENED.name
+    )["securityContext"]
     return config_map, pod
 
 
@@ -45,9 +63,9 @@ def has(host: Host, vip: str) -> bool:
 def test_the_published_chart_leaves_the_vip_for_good_and_ours_takes_it_along(
     segment: Segment, tmp_path: Path
 ) -> None:
-    ours = daemon_set(*IMAGE, f"keepalived.vrrpInstance.virtualIpAddress={OURS}", VRID)
+    ours = hardened(f"keepalived.vrrpInstance.virtualIpAddress={OURS}", VRID)
     runs = {
-        OLD: (segment.hosts["cp-1"], published(*daemon_set(*IMAGE))),
+        OLD: (segment.hosts["cp-1"], published()),
         OURS: (segment.hosts["cp-2"], ours),
     }
     kubelets = {
@@ -68,3 +86,44 @@ def test_the_published_chart_leaves_the_vip_for_good_and_ours_takes_it_along(
             print(kubelet.story())  # noqa: T201 - pytest shows it where the test fails
             kubelet.remove()
     segment.hosts["cp-1"].sh(f"ip address del {OLD} dev eth0")
+
+
+def test_leaving_the_published_chart_costs_what_a_stop_costs(segment: Segment, tmp_path: Path) -> None:
+    """The steps of the chart's README: the old keepalived is told to end before its pod's grace is over."""
+    hosts = [segment.hosts[name] for name in ("cp-1", "cp-2")]
+    config_map, pod = published(grace=30)
+    old = [Kubelet(host, pod, tmp_path / host.name, config_map) for host in hosts]
+    config_map, pod = hardened(f"keepalived.vrrpInstance.virtualIpAddress={OLD}")
+    new = [Kubelet(host, pod, tmp_path / f"{host.name}.new", config_map) for host in hosts]
+    pods = dict(zip(hosts, zip(old, new, strict=True), strict=True))
+
+    def holders() -> list[Host]:
+        return [host for host in hosts if has(host, OLD)]
+
+    try:
+        for kubelet in old:
+            kubelet.start()
+            until(lambda kubelet=kubelet: "Entering BACKUP STATE" in kubelet.logs(), START, "keepalived")
+        until(lambda: len(holders()) == 1, MASTER_DOWN + SLACK, "a holder")
+        (holder,) = holders()
+        (other,) = (host for host in hosts if host is not holder)
+        for host in (other, holder):
+            before, after = pods[host]
+            with ThreadPoolExecutor() as pool:
+                deleted = pool.submit(before.stop)
+                until(
+                    lambda before=before: "Stopp" in before.podman("ps --all"), START, "the pod to be ending"
+                )
+                host.sh(f"podman exec {before.name} sh -c", ENDS)
+                deleted.result(timeout=10.0)
+            assert not has(host, OLD)
+            if host is holder:
+                until(lambda: holders() == [other], SKEW + SLACK, "the other node to hold the VIP")
+            before.remove()
+            after.start()
+            until(lambda after=after: "Entering BACKUP STATE" in after.logs(), START, "the new keepalived")
+        assert holders() == [other]
+    finally:
+        for kubelet in (*old, *new):
+            print(kubelet.story())  # noqa: T201 - pytest shows it where the test fails
+            kubelet.remove()

@@ -20,6 +20,7 @@ from tests.helm import CHART, in_order, opened, same, template, values_text
 from tests.settings.test_rules import CASES
 from tests.strategies import Layer, valid_layers
 from vipalived.errors import InvalidSettings
+from vipalived.release import CHART_VERSION
 from vipalived.render.manifests import manifests
 from vipalived.render.text import to_yaml
 from vipalived.settings import load
@@ -286,6 +287,20 @@ def test_a_preset_makes_the_objects_of_its_distribution(helm: Path, tmp_path: Pa
     assert same(template(helm, text, tmp_path).objects, expected)
     assert same(template(helm, named, tmp_path).objects, expected)
     assert not same(ours("{}", "rel"), expected)
+
+
+SHIPPED = sorted((CHART / "examples").iterdir())
+
+
+@pytest.mark.parametrize("example", SHIPPED, ids=lambda example: example.stem)
+def test_each_example_that_is_shipped_is_valid_and_means_the_same_to_both(
+    helm: Path, tmp_path: Path, example: Path
+) -> None:
+    text = example.read_text(encoding="utf-8")
+    loaded = load([parse_yaml(text, example.name)])
+    assert not loaded.warnings
+    assert loaded.settings.image.tag == CHART_VERSION
+    assert same(template(helm, text, tmp_path).objects, ours(text, "rel"))
 
 
 def test_helm_finds_nothing_to_complain_about(helm: Path) -> None:

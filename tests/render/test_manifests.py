@@ -280,6 +280,9 @@ def test_a_static_pod_needs_no_api_object() -> None:
         {"name": "locks", "hostPath": {"path": "/run/vipalived", "type": "DirectoryOrCreate"}},
     ]
     assert pod["spec"]["automountServiceAccountToken"] is False
+    # Without the number kubelet takes it for 0, and stops it before the API server.
+    assert pod["spec"]["priorityClassName"] == "system-node-critical"
+    assert "priority" not in pod["spec"]
     assert not {"serviceAccountName", "nodeSelector", "tolerations", "affinity"} & set(pod["spec"])
     [container] = pod["spec"]["containers"]
     assert container["env"][1] == {"name": "KEEPALIVED_CONF", "value": keepalived.render(load().settings)}

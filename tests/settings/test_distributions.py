@@ -17,6 +17,7 @@ NO_SCHEDULE = [
     {"key": CONTROL_PLANE, "operator": "Exists", "effect": "NoSchedule"},
     {"key": MASTER, "operator": "Exists", "effect": "NoSchedule"},
 ]
+FRESH = {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoSchedule"}
 EVERY_EFFECT = [{"key": CONTROL_PLANE, "operator": "Exists"}, {"key": ETCD, "operator": "Exists"}]
 
 
@@ -30,9 +31,9 @@ def scheduled(layer: dict[str, Any]) -> tuple[Any, Any]:
     ("distribution", "label", "added"),
     [
         ("", "true", []),
-        ("kubeadm", "", NO_SCHEDULE),
-        ("k3s", "true", EVERY_EFFECT),
-        ("rke2", "true", EVERY_EFFECT),
+        ("kubeadm", "", [*NO_SCHEDULE, FRESH]),
+        ("k3s", "true", [*EVERY_EFFECT, FRESH]),
+        ("rke2", "true", [*EVERY_EFFECT, FRESH]),
     ],
 )
 def test_each_distribution_over_the_defaults(distribution: str, label: str, added: list[Any]) -> None:
@@ -44,8 +45,8 @@ def test_each_distribution_over_the_defaults(distribution: str, label: str, adde
 
 def test_tolerations_of_the_values_come_first_and_none_comes_twice() -> None:
     mine = [NO_SCHEDULE[1], {"key": "disk", "operator": "Exists", "tolerationSeconds": 1000000}]
-    assert scheduled({"distribution": "kubeadm", "tolerations": mine})[1] == [*mine, NO_SCHEDULE[0]]
-    assert scheduled({"distribution": "k3s", "tolerations": None})[1] == [CRITICAL, *EVERY_EFFECT]
+    assert scheduled({"distribution": "kubeadm", "tolerations": mine})[1] == [*mine, NO_SCHEDULE[0], FRESH]
+    assert scheduled({"distribution": "k3s", "tolerations": None})[1] == [CRITICAL, *EVERY_EFFECT, FRESH]
 
 
 @pytest.mark.parametrize(

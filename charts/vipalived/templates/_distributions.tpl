@@ -14,6 +14,11 @@
         "effect": "NoSchedule",
         "key": "node-role.kubernetes.io/master",
         "operator": "Exists"
+      },
+      {
+        "effect": "NoSchedule",
+        "key": "node.kubernetes.io/not-ready",
+        "operator": "Exists"
       }
     ]
   },
@@ -31,6 +36,11 @@
       {
         "key": "node-role.kubernetes.io/etcd",
         "operator": "Exists"
+      },
+      {
+        "effect": "NoSchedule",
+        "key": "node.kubernetes.io/not-ready",
+        "operator": "Exists"
       }
     ]
   },
@@ -47,6 +57,11 @@
       },
       {
         "key": "node-role.kubernetes.io/etcd",
+        "operator": "Exists"
+      },
+      {
+        "effect": "NoSchedule",
+        "key": "node.kubernetes.io/not-ready",
         "operator": "Exists"
       }
     ]

@@ -34,13 +34,16 @@ class Distribution:
     tolerations: tuple[Toleration, ...]
 
 
+# A node without a CNI plugin is not ready, and the DaemonSet's controller tolerates that for running pods only: on the
+# host's network nothing waits for a plugin.
+_FRESH = exists("node.kubernetes.io/not-ready", "NoSchedule")
 # k3s and RKE2 put no taint by themselves. Their documentation has `CriticalAddonsOnly=true:NoExecute` for servers
 # that run nothing else, which the defaults tolerate; Rancher puts control-plane:NoSchedule and etcd:NoExecute.
-_RANCHER = Distribution(MARKED, (exists("CriticalAddonsOnly"), exists(CONTROL_PLANE), exists(_ETCD)))
+_RANCHER = Distribution(MARKED, (exists("CriticalAddonsOnly"), exists(CONTROL_PLANE), exists(_ETCD), _FRESH))
 
 DISTRIBUTIONS = {
     # The taint `master` was put up to 1.24, and taken off by the upgrade to 1.25.
-    "kubeadm": Distribution("", (exists(CONTROL_PLANE, "NoSchedule"), exists(_MASTER, "NoSchedule"))),
+    "kubeadm": Distribution("", (exists(CONTROL_PLANE, "NoSchedule"), exists(_MASTER, "NoSchedule"), _FRESH)),
     "k3s": _RANCHER,
     "rke2": _RANCHER,
 }
