@@ -67,7 +67,7 @@ LOCK = $(OUT)/lock/bin/uv pip compile --quiet --no-config --universal --python-v
 lock: ## resolve pyproject.toml anew into requirements*.txt (UPGRADE=1: to the newest of everything)
 	@$(or $(PYTHON),python3) -m venv $(OUT)/lock
 	@$(OUT)/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
-	@$(LOCK) --extra lab --group build --group dev $(if $(UPGRADE),--upgrade) pyproject.toml \
+	@$(LOCK) --extra cluster --extra lab --group build --group dev $(if $(UPGRADE),--upgrade) pyproject.toml \
 		--output-file requirements.txt
 # What the image is made with and of: a part of the above, so that what was tested is what is shipped.
 	@$(LOCK) --constraint requirements.txt --group build --output-file requirements-build.txt

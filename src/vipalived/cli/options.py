@@ -109,7 +109,7 @@ def kubeconfig_option(command: Command) -> Command:
         "--kubeconfig",
         metavar="FILE",
         type=click.Path(path_type=Path, dir_okay=False, exists=True),
-        help="Ask this cluster, by kubectl, which nodes get a pod, and whether another release has the VIP.",
+        help="Ask this cluster which nodes get a pod, and whether another release has the VIP.",
     )(command)
 
 

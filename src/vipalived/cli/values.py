@@ -42,11 +42,13 @@ def check(
     """
     settings = load_settings(values, [*assignments, *namespaced(namespace)]).of_release(release_name)
     if kubeconfig is not None:
-        from vipalived.cluster import kubectl, placement, rivals
+        from vipalived.cluster import placement, rivals
+        from vipalived.cluster.api import Cluster
 
-        placed = placement.place(settings, kubectl.nodes(kubeconfig))
-        # A static pod and the DaemonSet of one virtual router are meant to meet.
-        releases = [] if settings.static else kubectl.releases(kubeconfig)
+        with Cluster(kubeconfig) as cluster:
+            placed = placement.place(settings, cluster.nodes())
+            # A static pod and the DaemonSet of one virtual router are meant to meet.
+            releases = [] if settings.static else cluster.releases()
         others = rivals.problems(settings, release_name, releases)
         for problem in (*placed.problems(), *others):
             warn(problem)

@@ -62,10 +62,12 @@ def _nodes(seen: Scene, kubeconfig: Path | None) -> Iterator[Finding]:
             "nodes", "static pods are not scheduled" if kubeconfig else "no `--kubeconfig` was given"
         )
         return
-    from vipalived.cluster import kubectl, placement
+    from vipalived.cluster import placement
+    from vipalived.cluster.api import Cluster
 
     try:
-        placed = placement.place(seen.settings, kubectl.nodes(kubeconfig))
+        with Cluster(kubeconfig) as cluster:
+            placed = placement.place(seen.settings, cluster.nodes())
     except VipalivedError as reason:
         yield skipped("nodes", reason.message)
         return

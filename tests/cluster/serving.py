@@ -30,7 +30,18 @@ def node(
         "spec": {"taints": list(taints)} if taints else {},
         "status": {
             "conditions": [{"type": "Ready", "status": "True"}],
-            "nodeInfo": {"kubeletVersion": "v1.36.2"},
+            "nodeInfo": {
+                "architecture": "amd64",
+                "bootID": "5ae1f1b0-3a0f-4c0e-8d59-0d6f7a6f7c11",
+                "containerRuntimeVersion": "containerd://2.1.4",
+                "kernelVersion": "6.12.48+deb13-amd64",
+                "kubeProxyVersion": "",
+                "kubeletVersion": "v1.36.2",
+                "machineID": "b1e7c9a4b7a94c0f8f0a2a3f5d2a7c55",
+                "operatingSystem": "linux",
+                "osImage": "Debian GNU/Linux 13 (trixie)",
+                "systemUUID": "b1e7c9a4-b7a9-4c0f-8f0a-2a3f5d2a7c55",
+            },
         },
     }
 

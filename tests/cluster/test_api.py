@@ -1,18 +1,22 @@
-"""A real kubectl against a stand-in for an API server."""
+"""What is asked of a stand-in for an API server, in the shapes that a real one gives; kubectl knows it for one."""
 
 from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.cluster.api import CONFIG_MAPS, NODES, kubeconfig, node, serving
+from tests.apiserver import cluster
+from tests.cluster.serving import CONFIG_MAPS, NODES, kubeconfig, node, serving
 from vipalived.cli.main import run
-from vipalived.cluster import kubectl as client
+from vipalived.cluster import api
+from vipalived.cluster.api import Cluster
 from vipalived.cluster.placement import ClusterNode
 from vipalived.errors import CheckFailed, MissingRequirement
 from vipalived.render.manifests import manifests
@@ -26,16 +30,16 @@ TAINT = {"key": ROLE, "effect": "NoSchedule"}
 KUBEADM = [node(f"cp-{number}", {ROLE: ""}, [TAINT]) for number in (1, 2)] + [node("worker-1")]
 
 
-@pytest.fixture(autouse=True)
-def _on_path(kubectl: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", f"{kubectl.parent}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("HOME", str(tmp_path))  # it keeps a cache there
+def nodes(file: Path) -> list[ClusterNode]:
+    with Cluster(file) as asked:
+        return asked.nodes()
 
 
 def test_the_stand_in_is_what_kubectl_takes_for_a_cluster(kubectl: Path, tmp_path: Path) -> None:
     with serving(KUBEADM, tmp_path) as (file, _):
         done = subprocess.run(
             [kubectl, "--kubeconfig", file, "get", "nodes", "-o", "json"],
+            env=os.environ | {"HOME": str(tmp_path)},  # it keeps a cache there
             capture_output=True,
             text=True,
             check=True,
@@ -50,7 +54,7 @@ def test_the_stand_in_is_what_kubectl_takes_for_a_cluster(kubectl: Path, tmp_pat
 
 def test_nodes_come_by_one_request(tmp_path: Path) -> None:
     with serving(KUBEADM, tmp_path) as (file, asked):
-        found = client.nodes(file)
+        found = nodes(file)
     assert asked == [NODES]
     assert found == [
         ClusterNode("cp-1", {ROLE: ""}, (TAINT,)),
@@ -59,23 +63,63 @@ def test_nodes_come_by_one_request(tmp_path: Path) -> None:
     ]
 
 
-def test_a_cluster_that_does_not_answer(tmp_path: Path) -> None:
-    with pytest.raises(CheckFailed, match=r"kubectl could not list the nodes: .*refused"):
-        client.nodes(kubeconfig(tmp_path, 1))
+def test_a_cluster_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CheckFailed, match=r"cannot list the nodes: \[Errno 111\] Connection refused"):
+        nodes(kubeconfig(tmp_path, 1))
+    monkeypatch.setattr(api, "_PATIENCE", 0.3)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pytest.raises(CheckFailed, match=r"cannot list the nodes: no answer within 0\.3 s"),
+    ):
+        nodes(kubeconfig(tmp_path, silent.getsockname()[1]))
+
+
+def test_who_may_not_list_nodes(tmp_path: Path) -> None:
+    with cluster() as server:
+        server.forbidden.add(NODES)
+        with pytest.raises(CheckFailed, match="cannot list the nodes: nodes is forbidden"):
+            nodes(server.kubeconfig(tmp_path / "config"))
 
 
 def test_an_answer_that_is_no_list_of_nodes(tmp_path: Path) -> None:
     with (
-        serving([{"metadata": {}}], tmp_path) as (file, _),
-        pytest.raises(CheckFailed, match="a list of nodes"),
+        serving([5], tmp_path) as (file, _),
+        pytest.raises(CheckFailed, match="Expected `object`, got `int`"),
     ):
-        client.nodes(file)
+        nodes(file)
 
 
-def test_no_kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(MissingRequirement, match="`kubectl` is not installed"):
-        client.nodes(kubeconfig(tmp_path, 1))
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("clusters: [", "line 1: "),
+        ("clusters: []", "it has another shape than expected"),
+        ("", "it has another shape than expected"),
+    ],
+)
+def test_what_is_no_kubeconfig(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "config").write_text(text)
+    with pytest.raises(CheckFailed) as caught:
+        Cluster(tmp_path / "config")
+    assert caught.value.message.startswith(f"cannot read the kubeconfig: {said}")
+
+
+def test_a_kubeconfig_that_leads_to_nothing(tmp_path: Path) -> None:
+    with pytest.raises(CheckFailed, match=r"absent not found"):
+        Cluster(tmp_path / "absent")
+    config = json.loads(kubeconfig(tmp_path, 1).read_text())
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "no-such-plugin"}
+    config["users"][0]["user"] = {"exec": plugin}
+    (tmp_path / "config").write_text(json.dumps(config))
+    with pytest.raises(CheckFailed, match="cannot list the nodes: no-such-plugin: No such file or directory"):
+        nodes(tmp_path / "config")
+
+
+def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lightkube", None)
+    with pytest.raises(MissingRequirement, match="takes lightkube, which is not installed") as caught:
+        Cluster(kubeconfig(tmp_path, 1))
+    assert caught.value.hint == "install it with `pip install 'vipalived[cluster]'`"
 
 
 def test_check_warns_when_no_node_is_selected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
