@@ -321,6 +321,7 @@ _kubernetes = some(
     tolerations=_lists | st.just([{"key": CONTROL_PLANE, "operator": "Exists"}, {"operator": "Exists"}]),
     lookupNodes=st.none() | st.booleans(),
     grafanaDashboard=st.none() | some(enabled=st.booleans()),
+    helmTest=st.none() | some(image=st.just("curl:8"), command=st.lists(st.just("a"), max_size=2)),
     affinity=_objects,
     podSecurityContext=_objects,
     securityContext=_objects | _capabilities,

@@ -55,6 +55,7 @@ def test_the_chart_knows_the_defaults_of_what_is_newer_than_0_2_3() -> None:
         "podMonitor",
         "grafanaDashboard",
         "minReadySeconds",
+        "helmTest",
     }
     assert defaults.keys() == newer
     assert defaults.items() <= effective_values().items()

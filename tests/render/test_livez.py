@@ -76,6 +76,14 @@ def test_the_agents_image_asks_where_there_is_an_agent(helm: Path, tmp_path: Pat
     assert container["command"][:2] == ["python3", "-c"]
 
 
+@pytest.mark.parametrize("engine", ["native", "keepalived"])
+def test_another_image_and_command_may_ask(helm: Path, tmp_path: Path, engine: str) -> None:
+    asks = "image: 'curl:8', command: [sh, -c, 'curl -k \"$URL\"']"
+    [container] = pod(helm, tmp_path, f"{{engine: {engine}, helmTest: {{{asks}}}}}")["spec"]["containers"]
+    assert (container["image"], container["command"]) == ("curl:8", ["sh", "-c", 'curl -k "$URL"'])
+    assert container["env"] == [{"name": "URL", "value": "https://172.16.101.101:6443/livez"}]
+
+
 def test_a_static_pod_has_no_test(helm: Path, tmp_path: Path) -> None:
     rendered = template(helm, "{static: true}", tmp_path, tests=True)
     assert [found["kind"] for found in rendered.objects] == ["Pod"]

@@ -429,7 +429,7 @@ startupProbe.exec.command.[] readinessProbe.exec.command.[] affinity.* affinity.
 securityContext.a podSecurityContext.a imagePullSecrets.[].name staticTolerations.[].a staticAffinity.a
 agent.image.repository agent.image.tag agent.endpoint.address agent.logFormat agent.securityContext.a healthCheck.url
 healthCheck.interval healthCheck.caFile healthCheck.tokenFile distribution podMonitor.interval podMonitor.labels.*
-podMonitor.labels.a
+podMonitor.labels.a helmTest.image helmTest.command.[]
 """
 
 

@@ -68,6 +68,10 @@
   "grafanaDashboard": {
     "enabled": false
   },
-  "minReadySeconds": "auto"
+  "minReadySeconds": "auto",
+  "helmTest": {
+    "image": "",
+    "command": []
+  }
 }
 {{- end -}}

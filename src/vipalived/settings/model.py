@@ -176,6 +176,7 @@ NEWER = (
     "podMonitor",
     "grafanaDashboard",
     "minReadySeconds",
+    "helmTest",
 )
 """Groups and values without which the charts up to 0.2.3 came, and whose defaults mean what those charts did.
 
@@ -468,6 +469,15 @@ class GrafanaDashboard(Model):
     """Create a ConfigMap with the dashboard, labelled for Grafana's sidecar: `grafana_dashboard: "1"`"""
 
 
+class HelmTest(Model):
+    """The pod of `helm test`; of the DaemonSet only."""
+
+    image: str = ""
+    """Image of the pod of `helm test`, whole; empty: the image of the chart's pods"""
+    command: list[str] = Field([])
+    """Command of that pod, which has the address to ask in `URL`; empty: asks it for its `/livez`"""
+
+
 class Settings(Model):
     """Everything a values file can say."""
 
@@ -545,6 +555,7 @@ class Settings(Model):
     """Let Helm ask for nodes and ConfigMaps, and warn where no pod can run, or another release has the VIP"""
     pod_monitor: PodMonitor = PodMonitor()
     grafana_dashboard: GrafanaDashboard = GrafanaDashboard()
+    helm_test: HelmTest = HelmTest()
     pod_labels: Labels = Field({})
     """Additional labels for pods"""
     pod_annotations: dict[LabelKey, str] = Field({})
