@@ -272,7 +272,7 @@ def _health_checks(draw: st.DrawFn, vips: list[str]) -> Layer:
     ports = st.just("") | st.integers(1, 65535).map(":{}".format)
     layer = draw(
         some(
-            enabled=st.booleans(),
+            enabled=st.booleans() | st.just("auto"),
             url=joined(st.just("https://"), hosts, ports, _paths_and),
             interval=_short,
             timeout=_short,
@@ -280,11 +280,12 @@ def _health_checks(draw: st.DrawFn, vips: list[str]) -> Layer:
             rise=numbers(1, 100),
             caFile=_paths,
             tokenFile=_paths,
-            vrrpScript=st.booleans(),
         )
     )
     certificate, key = draw(_paths), draw(_paths)
-    return layer | ({"certificateFile": certificate, "keyFile": key} if certificate and key else {})
+    certified = {"clientCertFile": certificate, "clientKeyFile": key} if certificate and key else {}
+    # Credentials are refused without an authority.
+    return layer | certified if layer.get("caFile") else layer | {"tokenFile": None}
 
 
 _quantities = st.none() | some(

@@ -622,7 +622,7 @@ def test_the_client_certificate_is_shown(certificate, authority, tmp_path):
 
     async def story() -> None:
         async with serving(context, reply(200)) as api:
-            files = {"certificate_file": str(cert), "key_file": str(key)}
+            files = {"client_cert_file": str(cert), "client_key_file": str(key)}
             async with checking(api.port, **files) as checker:
                 await checker.becomes(HEALTHY)
             assert api.connections == 1
@@ -660,7 +660,7 @@ def test_a_server_without_tls_is_not_ready():
     [
         ("ca_file", None, "cannot read {}: No such file or directory"),
         ("ca_file", "secret", "cannot use {}: no certificate or crl found"),
-        ("certificate_file", "secret", "cannot use {}: no usable PEM in it"),
+        ("client_cert_file", "secret", "cannot use {}: no usable PEM in it"),
         ("token_file", None, "cannot read {}: No such file or directory"),
         ("token_file", "two secrets", "cannot use {}: it does not have a token"),
         ("token_file", "", "cannot use {}: it does not have a token"),

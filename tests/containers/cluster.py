@@ -41,7 +41,7 @@ ENGINES = {
     "plain": (
         "image.repository=localhost/keepalived",
         "image.tag=test",
-        "healthCheck.vrrpScript=true",
+        "healthCheck.enabled=true",
         "securityContext.readOnlyRootFilesystem=true",
     ),
 }

@@ -88,7 +88,8 @@ def test_an_agent_gets_its_values_and_two_capabilities(tmp_path: Path) -> None:
     assert words[:3] == ["setpriv", "--bounding-set=-all,+net_admin,+net_raw", "--"]
     options = ["-f", str(tmp_path / "values.yaml"), "--node", "cp-1", "--run-dir", str(tmp_path / "run")]
     assert words[-7:] == ["agent", *options]
-    assert written(tmp_path) == CONTRACT.model_copy(update={"engine": "native"})
+    check = CONTRACT.health_check.model_copy(update={"enabled": True})
+    assert written(tmp_path) == CONTRACT.model_copy(update={"engine": "native", "health_check": check})
 
 
 SECRETIVE: Layer = {

@@ -184,11 +184,13 @@ def test_each_file_of_the_health_check_is_mounted_where_it_is() -> None:
 
 def test_a_file_that_is_named_twice_is_mounted_once() -> None:
     found = spec(
-        "{static: true, engine: native, healthCheck: {certificateFile: /both.pem, keyFile: /both.pem}}"
+        "{static: true, engine: native,"
+        " healthCheck: {caFile: /ca, clientCertFile: /both.pem, clientKeyFile: /both.pem}}"
     )
     assert found["volumes"] == [
         RUN,
-        {"name": "certificate-file", "hostPath": {"path": "/both.pem", "type": "File"}},
+        {"name": "ca-file", "hostPath": {"path": "/ca", "type": "File"}},
+        {"name": "client-cert-file", "hostPath": {"path": "/both.pem", "type": "File"}},
     ]
 
 

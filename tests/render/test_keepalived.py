@@ -177,7 +177,7 @@ def test_plain_keepalived_asks_the_api_server_where_the_values_say_so() -> None:
     text = rendered(
         """\
 keepalived: {vrrpInstance: {virtualIpAddresses: ['2001:db8::9/64']}}
-healthCheck: {vrrpScript: true, url: 'https://[::1]:6443/readyz?verbose&exclude=etcd', interval: 1.01, timeout: 0.2,
+healthCheck: {enabled: true, url: 'https://[::1]:6443/readyz?verbose&exclude=etcd', interval: 1.01, timeout: 0.2,
   fall: 4, rise: 5}
 """
     )
@@ -206,9 +206,9 @@ vrrp_sync_group VI_CONTROL_PLANE_GROUP {
 @pytest.mark.parametrize(
     "values",
     [
-        "{healthCheck: {vrrpScript: false}}",
-        "{healthCheck: {vrrpScript: true, enabled: false}}",
-        "{healthCheck: {vrrpScript: true}, engine: native}",
+        "{healthCheck: {enabled: false}}",
+        "{healthCheck: {enabled: auto}}",
+        "{healthCheck: {enabled: true}, engine: native}",
     ],
 )
 def test_nothing_is_asked_otherwise(values: str) -> None:
@@ -440,7 +440,7 @@ def test_keepalived_tells_an_answer_from_none(
     inside: Namespace, tmp_path: Path, api_server: str, wget: Path
 ) -> None:
     def succeeds(url: str) -> bool:
-        chosen = load([{"healthCheck": {"vrrpScript": True, "url": url}}]).settings
+        chosen = load([{"healthCheck": {"enabled": True, "url": url}}]).settings
         said = understood(inside, tmp_path, chosen, "Command = ")
         [command] = re.findall(r"(?m)^ +Command = (.*)$", said)
         shell, option, script = re.fullmatch(r"'(\S*/sh)' '(-c)' '(.*)'", command).groups()  # type: ignore[union-attr]

@@ -71,7 +71,7 @@ podAnnotations: {example.org/note: 'yes'}
 
 AGENT = """\
 engine: native
-healthCheck: {caFile: /etc/kubernetes/pki/ca.crt, certificateFile: /a.pem, keyFile: /a.pem, tokenFile: /token}
+healthCheck: {caFile: /etc/kubernetes/pki/ca.crt, clientCertFile: /a.pem, clientKeyFile: /a.pem, tokenFile: /token}
 """
 
 

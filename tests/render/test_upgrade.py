@@ -85,7 +85,7 @@ def test_values_of_0_2_3_alone_are_enough(helm: Path, tmp_path: Path) -> None:
         "engine: native",
         "{engine: native, agent: {endpoint: {port: 0}}}",
         "{engine: native, healthCheck: {enabled: false, caFile: /a}, native: {lastResort: false}}",
-        "healthCheck: {vrrpScript: true}",
+        "healthCheck: {enabled: true}",
         "distribution: kubeadm",
         "grafanaDashboard: {enabled: true}",
         "{engine: native, agent: {endpoint: {address: '::'}}, podMonitor: {enabled: true, labels: {release: x}}}",

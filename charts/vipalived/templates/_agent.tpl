@@ -126,7 +126,7 @@ The files on the node that the health check reads, each path once: {"files": [{"
 {{- $health := (include "vipalived.newer" . | fromJson).healthCheck -}}
 {{- $files := list -}}
 {{- $paths := list "" -}}
-{{- range $key, $name := dict "caFile" "ca-file" "certificateFile" "certificate-file" "keyFile" "key-file" "tokenFile" "token-file" -}}
+{{- range $key, $name := dict "caFile" "ca-file" "clientCertFile" "client-cert-file" "clientKeyFile" "client-key-file" "tokenFile" "token-file" -}}
   {{- $path := get $health $key -}}
   {{- if not (has $path $paths) -}}
     {{- $paths = append $paths $path -}}

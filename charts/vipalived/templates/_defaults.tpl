@@ -47,17 +47,16 @@
     }
   },
   "healthCheck": {
-    "enabled": true,
+    "enabled": "auto",
     "url": "https://127.0.0.1:6443/readyz",
     "interval": 0.5,
     "timeout": 1,
     "fall": 3,
     "rise": 2,
     "caFile": "",
-    "certificateFile": "",
-    "keyFile": "",
-    "tokenFile": "",
-    "vrrpScript": false
+    "clientCertFile": "",
+    "clientKeyFile": "",
+    "tokenFile": ""
   },
   "lookupNodes": true,
   "podMonitor": {

@@ -82,7 +82,7 @@ taken as it is given.
 */}}
 {{- define "vipalived.runsScript" -}}
 {{- $health := (include "vipalived.newer" . | fromJson).healthCheck -}}
-{{- if and $health.vrrpScript $health.enabled (not (include "vipalived.runsAgent" .)) -}}true{{- end -}}
+{{- if and (eq (toString $health.enabled) "true") (not (include "vipalived.runsAgent" .)) -}}true{{- end -}}
 {{- end -}}
 
 {{/*

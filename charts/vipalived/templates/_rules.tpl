@@ -131,11 +131,14 @@
 {{- if or (lt ($health.timeout | toString | float64) 0.05) (gt ($health.timeout | toString | float64) 60.0) -}}
 {{- print "- healthCheck.timeout: expected 0.05 to 60 seconds\n  hint: remove it to get the default\n" -}}
 {{- end -}}
-{{- if and $health.certificateFile (not $health.keyFile) -}}
-{{- print "- healthCheck.certificateFile: a client certificate needs its key\n  hint: set `keyFile` too; both may be in one file\n" -}}
+{{- if and $health.clientCertFile (not $health.clientKeyFile) -}}
+{{- print "- healthCheck.clientCertFile: a client certificate needs its key\n  hint: set `clientKeyFile` too; both may be in one file\n" -}}
 {{- end -}}
-{{- if and $health.keyFile (not $health.certificateFile) -}}
-{{- print "- healthCheck.keyFile: a key needs its client certificate\n  hint: set `certificateFile` too; both may be in one file\n" -}}
+{{- if and $health.clientKeyFile (not $health.clientCertFile) -}}
+{{- print "- healthCheck.clientKeyFile: a key needs its client certificate\n  hint: set `clientCertFile` too; both may be in one file\n" -}}
+{{- end -}}
+{{- if and (not $health.caFile) (or $health.clientCertFile $health.tokenFile) -}}
+{{- print "- healthCheck.caFile: credentials are sent to no API server whose certificate is not verified\n  hint: set `caFile`: kubeadm has `/etc/kubernetes/pki/ca.crt`\n" -}}
 {{- end -}}
 {{- if and $runsScript $facts.groupsDropped -}}
 {{- print "- securityContext: without SETGID keepalived takes every `vrrp_script` for a success\n  hint: drop less, or add `SETGID` to `securityContext.capabilities`\n" -}}
@@ -204,14 +207,14 @@
 {{- if and $values.static $values.imagePullSecrets -}}
 {{- print "- imagePullSecrets: kubelet refuses a static pod that names a secret, so none is rendered\n  hint: put the image onto the nodes, or give their container runtime the credentials\n" -}}
 {{- end -}}
-{{- if and (not $runsAgent) (or $health.caFile $health.certificateFile $health.keyFile $health.tokenFile) -}}
+{{- if and $runsScript (or $health.caFile $health.clientCertFile $health.clientKeyFile $health.tokenFile) -}}
 {{- print "- healthCheck: only the agent reads these files\n  hint: use `engine: native`, or remove them\n" -}}
 {{- end -}}
-{{- if and $health.vrrpScript $runsAgent -}}
-{{- print "- healthCheck.vrrpScript: this does nothing with the agent, which asks by itself\n  hint: remove it\n" -}}
+{{- if $runsScript -}}
+{{- print "- healthCheck.enabled: keepalived answers a failed check by FAULT: no node has the VIP while no API server answers\n  hint: `engine: native` always keeps one holder\n" -}}
 {{- end -}}
-{{- if and $health.vrrpScript (not $health.enabled) -}}
-{{- print "- healthCheck.vrrpScript: this does nothing with `healthCheck.enabled: false`\n  hint: remove one of the two\n" -}}
+{{- if and (not $runsAgent) (not $runsScript) (ne (omit $health "enabled" | toJson) (omit $defaults.healthCheck "enabled" | toJson)) -}}
+{{- print "- healthCheck: keepalived asks nobody unless it is told to, and these values do nothing\n  hint: set `healthCheck.enabled: true`, use `engine: native`, or remove them\n" -}}
 {{- end -}}
 {{- if and $runsAgent (ne (int $agent.endpoint.port) 0) (has $agent.endpoint.address (list "0.0.0.0" "::")) -}}
 {{- print "- agent.endpoint: the metrics are open to the whole network\n  hint: use `127.0.0.1` or the address of one interface, or let a firewall decide who may ask\n" -}}

@@ -181,7 +181,7 @@ def plan(settings: Settings, node: str) -> Plan:
 
 
 def _health(check: settings_model.HealthCheck) -> HealthCheck | None:
-    if not check.enabled:
+    if check.enabled is False:
         return None
     return HealthCheck(
         url=check.url,
@@ -190,8 +190,8 @@ def _health(check: settings_model.HealthCheck) -> HealthCheck | None:
         fall=check.fall,
         rise=check.rise,
         ca_file=check.ca_file or None,
-        certificate_file=check.certificate_file or None,
-        key_file=check.key_file or None,
+        client_cert_file=check.client_cert_file or None,
+        client_key_file=check.client_key_file or None,
         token_file=check.token_file or None,
     )
 

@@ -107,7 +107,7 @@ class Target:
     def _stamp_now(self) -> object:
         check = self._check
         stamps = []
-        for path in (check.ca_file, check.certificate_file, check.key_file, check.token_file):
+        for path in (check.ca_file, check.client_cert_file, check.client_key_file, check.token_file):
             if path is not None:
                 with _blaming(path):
                     stat = Path(path).stat()
@@ -122,10 +122,10 @@ class Target:
         else:
             with _blaming(check.ca_file):
                 context.load_verify_locations(check.ca_file)
-        if check.certificate_file is not None:
-            with _blaming(" with ".join(filter(None, (check.certificate_file, check.key_file)))):
+        if check.client_cert_file is not None:
+            with _blaming(" with ".join(filter(None, (check.client_cert_file, check.client_key_file)))):
                 # An empty password: OpenSSL must not ask the terminal for one.
-                context.load_cert_chain(check.certificate_file, check.key_file, password="")
+                context.load_cert_chain(check.client_cert_file, check.client_key_file, password="")
         return Credentials(context, None if check.token_file is None else _token(check.token_file))
 
 

@@ -23,8 +23,8 @@ class HealthCheck:
     fall: int = 3
     rise: int = 2
     ca_file: str | None = None
-    certificate_file: str | None = None
-    key_file: str | None = None
+    client_cert_file: str | None = None
+    client_key_file: str | None = None
     token_file: str | None = None
 
 

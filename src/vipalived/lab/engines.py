@@ -23,7 +23,7 @@ from vipalived.settings import Settings
 from vipalived.settings.model import HealthCheck
 
 API_SERVER = "https://127.0.0.1:6443/readyz"
-_NO_FILES = dict.fromkeys(("ca_file", "certificate_file", "key_file", "token_file"), "")
+_NO_FILES = dict.fromkeys(("ca_file", "client_cert_file", "client_key_file", "token_file"), "")
 _AGENT = {"log_format": "text", "log_level": "info"}
 """The lab reads the log."""
 
@@ -137,8 +137,7 @@ class KeepalivedCheck(Keepalived):
 
     def configuration(self, settings: Settings, node: str) -> str:
         """With a `vrrp_script`."""
-        check = _check(settings).model_copy(update={"vrrp_script": True})
-        plain = {"health_check": check, "engine": "keepalived"}
+        plain = {"health_check": _check(settings), "engine": "keepalived"}
         return Keepalived.configuration(self, settings.model_copy(update=plain), node)
 
 

@@ -14,7 +14,7 @@ RUN_DIRECTORY = "/run/vipalived"
 METRICS_PORT = "metrics"
 """What the port of the endpoint is called where it is declared."""
 
-_FILES = ("ca_file", "certificate_file", "key_file", "token_file")
+_FILES = ("ca_file", "client_cert_file", "client_key_file", "token_file")
 
 
 def values(settings: Settings) -> str:

@@ -106,18 +106,22 @@ def _seconds(value: object) -> object:
     return float(value) if isinstance(value, str) and re.fullmatch(_SECONDS, value) else value
 
 
-def _or_auto(least: int, most: int) -> tuple[WrapValidator, WithJsonSchema]:
+def _or_auto(words: str, schema: dict[str, Any]) -> tuple[WrapValidator, WithJsonSchema]:
     """One complaint instead of one for each alternative."""
+    told = {"words": f"{words}, or `auto`"}
 
     def validated(value: object, handler: ValidatorFunctionWrapHandler) -> object:
         try:
             return handler(value)
         except ValidationError as error:
-            words = f"a whole number from {least} to {most}, or `auto`"
-            raise PydanticCustomError("or_auto", "{words}", {"words": words}) from error
+            raise PydanticCustomError("or_auto", "{words}", told) from error
 
-    number = {"type": "integer", "minimum": least, "maximum": most}
-    return WrapValidator(validated), WithJsonSchema({"anyOf": [number, {"const": AUTO}]})
+    return WrapValidator(validated), WithJsonSchema({"anyOf": [schema, {"const": AUTO}]})
+
+
+def _number_or_auto(least: int, most: int) -> tuple[WrapValidator, WithJsonSchema]:
+    schema = {"type": "integer", "minimum": least, "maximum": most}
+    return _or_auto(f"a whole number from {least} to {most}", schema)
 
 
 Address = Annotated[str, Field(pattern=ADDRESS_PATTERN)]
@@ -140,8 +144,11 @@ class _OneOrEach:
 
 Whole = Annotated[int, BeforeValidator(_whole)]
 OneByte = Annotated[int, Field(ge=1, le=255), BeforeValidator(_whole)]
-VirtualRouterId = Annotated[OneByte | Literal["auto"], *_or_auto(1, 255)]
-MinReadySeconds = Annotated[Annotated[Whole, Field(ge=0, le=86400)] | Literal["auto"], *_or_auto(0, 86400)]
+VirtualRouterId = Annotated[OneByte | Literal["auto"], *_number_or_auto(1, 255)]
+MinReadySeconds = Annotated[
+    Annotated[Whole, Field(ge=0, le=86400)] | Literal["auto"], *_number_or_auto(0, 86400)
+]
+Switch = Annotated[bool | Literal["auto"], *_or_auto("true or false", {"type": "boolean"})]
 Seconds = Annotated[
     float,
     BeforeValidator(_seconds),
@@ -356,28 +363,26 @@ class Agent(Model):
 class HealthCheck(Model):
     """Whether the node's own API server serves."""
 
-    enabled: bool = True
-    """Let the agent watch the local API server, and give the VIP away when it does not serve"""
+    enabled: Switch = AUTO
+    """Watch the local API server, and give the VIP away when it does not serve; `auto`: with `engine: native` only"""
     url: str = Field("https://127.0.0.1:6443/readyz", pattern=_URL)
-    """What the agent asks, on the node itself and never through the VIP"""
+    """What is asked, on the node itself and never through the VIP"""
     interval: Seconds = 0.5
-    """Seconds between two questions (0.05 to 60); a `vrrp_script` has whole seconds"""
+    """Seconds between two questions (0.05 to 60); keepalived has whole ones"""
     timeout: Seconds = 1
-    """Seconds after which a question has failed (0.05 to 60); a `vrrp_script` has whole seconds"""
+    """Seconds after which a question has failed (0.05 to 60); keepalived has whole ones"""
     fall: Whole = Field(3, ge=1, le=100)
     """Failures in a row before the node is unhealthy"""
     rise: Whole = Field(2, ge=1, le=100)
     """Successes in a row before the node is healthy again"""
     ca_file: str = Field("", pattern=_PATH_OR_EMPTY)
     """Certificate authority of the API server, a file on the node (not verified if empty: it is the node itself)"""
-    certificate_file: str = Field("", pattern=_PATH_OR_EMPTY)
+    client_cert_file: str = Field("", pattern=_PATH_OR_EMPTY)
     """Client certificate, a file on the node"""
-    key_file: str = Field("", pattern=_PATH_OR_EMPTY)
+    client_key_file: str = Field("", pattern=_PATH_OR_EMPTY)
     """Key of the client certificate, a file on the node"""
     token_file: str = Field("", pattern=_PATH_OR_EMPTY)
     """Bearer token, a file on the node"""
-    vrrp_script: bool = False
-    """Without the agent: let keepalived itself ask `url` by a `vrrp_script`; then no VIP while nobody is healthy"""
 
 
 class NodeOverride(Model):
@@ -625,7 +630,7 @@ class Settings(Model):
     @property
     def runs_script(self) -> bool:
         """Whether keepalived itself asks the API server, by a `vrrp_script`."""
-        return self.health_check.vrrp_script and self.health_check.enabled and not self.runs_agent
+        return self.health_check.enabled is True and not self.runs_agent
 
     @property
     def uses_ah(self) -> bool:
