@@ -177,7 +177,7 @@ def test_an_upgrade(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("cluster", ["plain"], indirect=True)
 def test_the_pods_say_who_holds_the_vip(cluster: Cluster) -> None:
-    script = re.search(r"-- sh -c '(.*)'\n", README.read_text(encoding="utf-8"))
+    script = re.search(r"-- sh -c '(ip .*)'\n", README.read_text(encoding="utf-8"))
     assert script is not None
     asked = script[1].replace("192.168.1.100", VIP)
     said = [
