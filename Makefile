@@ -28,7 +28,7 @@ demo-packages test-packages interop-packages: %-packages:
 
 demo: demo-packages $(STAMP) ## watch both engines move a VIP between three nodes (under 90 s)
 	@mkdir -p $(OUT)
-	@$(BIN)/vipalived lab run $$(sh tools/engines.sh) --scenario stop --scenario crash --scenario kill --html $(OUT)/demo.html
+	@$(BIN)/vipalived lab run $$(sh tools/engines.sh) --scenario stop --scenario crash --scenario kill --scenario api-crash --html $(OUT)/demo.html
 	@echo "The timelines of these trials: $(OUT)/demo.html"
 
 test: test-packages $(STAMP) ## run all tests but the soak, with the branch coverage of the pure modules enforced

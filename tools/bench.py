@@ -52,14 +52,22 @@ RUNS = {
     "load-0.03s": Run(("load",), engines=("native",), repeat=10, values=("advertInt=0.03",)),
     **{
         name: Run((name,), engines=CHECKED, repeat=30)
-        for name in ("api-crash", "api-stop", "api-hang", "api-all-down", "api-elsewhere")
+        for name in (
+            "api-crash",
+            "api-stop",
+            "api-hang",
+            "api-all-down",
+            "api-elsewhere",
+            "services-stop",
+            "day-1",
+        )
     },
     "api-all-slow": Run(("api-all-slow",), engines=CHECKED, repeat=30),
     "api-hang-fast": Run(
         ("api-hang",), engines=CHECKED, repeat=30, check=("interval=0.2", "timeout=0.2", "fall=2")
     ),
     "release": Run(("release", "reload"), engines=("native",), repeat=30),
-    "api-load": Run(("api-load",), engines=CHECKED, repeat=10),
+    "api-slow": Run(("api-slow",), engines=CHECKED, repeat=10),
     "mixed": Run(("mixed",), repeat=5),
     "baseline": Run(
         ("control", "stop", "crash", "kill", "freeze", "partition", "rolling", "return"),

@@ -60,7 +60,9 @@ AGENT_FAULTS = {
     ("api-all-down", "api-all-down"): "`api-all-down`: all are down; the holder's comes back first",
     ("api-elsewhere", "api-elsewhere"): "`api-elsewhere`: the same, another node's comes back first",
     ("api-all-slow", "api-all-slow"): "`api-all-slow`: all are unready or late for 30 s",
-    ("api-load", "api-load"): "`api-load`: answers take 0.9 s, a busy machine, a CPU quota, a minute",
+    ("api-slow", "api-slow"): "`api-slow`: answers take 0.9 s, a busy machine, a CPU quota, a minute",
+    ("services-stop", "services-stop"): "`services-stop`: the API server of the holder is gone for good",
+    ("day-1", "day-1"): "`day-1`: no API server anywhere, then one on a Backup",
     ("release", "release"): "`release`: `vipalived release` on the holder",
     ("release", "reload"): "`reload`: changed values",
 }

@@ -174,7 +174,7 @@ def test_one_connection_serves_every_question(context):
         (reply(401), HEALTHY, ""),
         (reply(500, "[+]ping ok\n[-]etcd failed: reason withheld\n"), UNREADY, "it answers 500 (failed: etcd)"),
         (reply(500, "[-]shutdown failed: reason withheld\n"), DEAD, "it answers 500 (failed: shutdown)"),
-        (reply(429), UNREADY, "it answers 429"),
+        (reply(418), UNREADY, "it answers 418"),
         (reply(503, "[-]shutdown"), UNREADY, "it answers 503 (failed: shutdown)"),
         (raw(b"HTTP/1.1 302 X\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"), UNREADY, "it answers 302"),
         (raw(b"SSH-2.0-OpenSSH\r\n\r\n"), UNREADY, "its answer is not HTTP"),
@@ -203,6 +203,20 @@ def test_answers(context, answer, standing, error):
             await checker.becomes(standing)
             assert checker.told[-1] == (standing, error)
             assert checker.error == error
+
+    asyncio.run(story())
+
+
+def test_who_is_too_busy_to_say_changes_nothing(context):
+    async def story() -> None:
+        async with (
+            serving(context, reply(429)) as api,
+            checking(api.port, standing=HEALTHY, interval=0.05) as checker,
+        ):
+            await until(lambda: checker.error != "")
+            assert checker.error == "it answers 429, as it does to whom it has no time for"
+            await until(lambda: len(api.questions) > 10)
+            assert checker.standing is HEALTHY
 
     asyncio.run(story())
 

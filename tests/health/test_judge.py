@@ -17,6 +17,7 @@ LETTERS = {
     "o": Outcome.OK,
     "u": Outcome.UNAUTHORIZED,
     "f": Outcome.FORBIDDEN,
+    "b": Outcome.BUSY,
     "!": Outcome.STOPPING,
     "5": Outcome.UNREADY,
     "s": Outcome.SLOW,
@@ -46,6 +47,11 @@ def after(outcomes: str, start: Standing = HEALTHY, check: HealthCheck = CHECK) 
         (UNPROVEN, "rrhff555oo", HEALTHY),
         (UNPROVEN, "ou", HEALTHY),
         (UNPROVEN, "oro", UNPROVEN),
+        # Who is too busy to say changes nothing.
+        (UNPROVEN, "bbbb", UNPROVEN),
+        (HEALTHY, "bbbbbbbb", HEALTHY),
+        (HEALTHY, "5b5b5", UNREADY),
+        (DEAD, "obo", HEALTHY),
         # Debounce on the way down ...
         (HEALTHY, "55", HEALTHY),
         (HEALTHY, "555", UNREADY),
@@ -162,7 +168,7 @@ def test_never_healthy_without_enough_successes_in_a_row(check, outcomes, start)
     state, row = State(start), 0
     for index, outcome in enumerate(outcomes):
         before, state = state, judge(check, state, outcome, index * 0.1)  # 4 s: no 403 lasts
-        if outcome is not Outcome.FORBIDDEN:
+        if outcome not in {Outcome.FORBIDDEN, Outcome.BUSY}:
             row = row + 1 if outcome in SUCCESSES else 0
         if before.standing is not HEALTHY:
             assert (state.standing is HEALTHY) == (outcome in SUCCESSES and row >= check.rise)
@@ -190,7 +196,8 @@ def test_a_stop_and_a_refusal_kill_whatever_is_proven(check, outcomes, start):
 @given(
     st.integers(2, 5),
     st.lists(
-        st.sampled_from([Outcome.SLOW, Outcome.UNREADY, Outcome.HANGING, Outcome.FORBIDDEN]), max_size=30
+        st.sampled_from([Outcome.SLOW, Outcome.UNREADY, Outcome.HANGING, Outcome.FORBIDDEN, Outcome.BUSY]),
+        max_size=30,
     ),
 )
 def test_no_failure_alone_moves_a_healthy_node(fall, failures):

@@ -98,7 +98,7 @@ def test_after_a_partition_one_holder_is_left_within_an_interval() -> None:
 
 def test_where_nothing_asks_for_a_move_the_vip_stays() -> None:
     asked = {"control", "return", "reload", "pause-all", "load"}
-    for bounds, more in ((RFC, set()), (NATIVE, {"api-load"})):
+    for bounds, more in ((RFC, set()), (NATIVE, {"api-slow"})):
         assert {name for name in bounds if bounds[name](CONTRACT).moves == 0} == asked | more
         assert bounds["return"](PREFERRED).moves is None
 
@@ -123,6 +123,8 @@ QUICK_CHECK = replace(CONTRACT, check_interval=0.2, check_timeout=0.2, check_fal
         (NATIVE, QUICK_CHECK, "api-hang", 0.95),  # three of them 0.2 s apart, 0.2 s, + 0.15
         (NATIVE, CONTRACT, "api-all-down", 0.15),
         (NATIVE, CONTRACT, "api-elsewhere", 1.0),
+        (NATIVE, CONTRACT, "day-1", 1.0),
+        (NATIVE, CONTRACT, "services-stop", 0.15),
     ],
 )
 def test_how_soon_https_is_answered_again(
@@ -135,7 +137,7 @@ def test_a_planned_stop_of_the_api_server_fails_no_request() -> None:
     assert NATIVE["api-stop"](CONTRACT).http_failed == 0
 
 
-@pytest.mark.parametrize("scenario", ["api-all-down", "api-elsewhere", "api-all-slow"])
+@pytest.mark.parametrize("scenario", ["api-all-down", "api-elsewhere", "api-all-slow", "day-1"])
 def test_a_native_cluster_has_one_holder_whatever_becomes_of_its_api_servers(scenario: str) -> None:
     limits = NATIVE[scenario](CONTRACT)
     assert limits.no_holder == pytest.approx(0.001)
@@ -144,12 +146,13 @@ def test_a_native_cluster_has_one_holder_whatever_becomes_of_its_api_servers(sce
 
 def test_a_stalled_etcd_moves_the_vip_once_at_most() -> None:
     assert NATIVE["api-all-slow"](CONTRACT).moves == 2
+    assert NATIVE["services-stop"](CONTRACT).moves == 2
 
 
 def test_plain_keepalived_promises_nothing_of_api_servers() -> None:
     assert {name for name in RFC if RFC[name](CONTRACT) == Limits()} == {
         *("api-crash", "api-stop", "api-hang", "api-all-down", "api-elsewhere", "api-all-slow"),
-        *("api-load", "release", "deaf-start"),
+        *("api-slow", "services-stop", "day-1", "release", "deaf-start"),
     }
 
 

@@ -170,14 +170,15 @@ def test_outputs(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_an_agent_takes_the_vip_to_an_api_server_that_answers(lab: Lab) -> None:
-    run = lab("--engine", "native", "--scenario", "api-crash", "--scenario", "api-stop")
+    run = lab("--engine", "native", "--scenario", "services-stop", "--scenario", "api-stop")
     assert run.code == 0, run.err
     assert len(run.report["trials"]) >= 2
     for trial in run.report["trials"]:
         assert trial["from"] != trial["to"]
         assert trial["https"]
         assert trial["http_sent"] > 50
-    assert run.trials["api-crash"]["http_bound_ms"] == 150.0
+    assert run.trials["services-stop"]["http_bound_ms"] == 150.0
+    assert run.trials["services-stop"]["moves"] == 2  # it came to one node, and left another
 
 
 def test_https_never_comes_back_where_nobody_looks(lab: Lab) -> None:
@@ -210,6 +211,15 @@ def test_with_no_api_server_anywhere_one_node_holds_the_vip(lab: Lab) -> None:
     for trial in run.trials.values():
         assert trial["no_holder_ms"] <= 1.0
         assert trial["http_failed"] > 100
+
+
+def test_on_day_1_the_vip_is_there_first_and_goes_to_the_first_api_server(lab: Lab) -> None:
+    run = lab("--engine", "native", "--scenario", "day-1")
+    assert run.code == 0, run.err
+    trial = run.trials["day-1"]
+    assert trial["from"] != trial["to"]
+    assert trial["no_holder_ms"] <= 1.0
+    assert trial["http_bound_ms"] == 1000.0
 
 
 def test_a_node_that_is_released(lab: Lab) -> None:

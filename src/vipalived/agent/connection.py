@@ -185,6 +185,8 @@ def understand(status: int, body: bytes) -> Finding:
             return Finding(Outcome.OK)
         case 401:
             return Finding(Outcome.UNAUTHORIZED)
+        case 429:
+            return Finding(Outcome.BUSY, "it answers 429, as it does to whom it has no time for")
         case 403:
             return Finding(Outcome.FORBIDDEN, "it answers 403, as it does while it starts")
     failed = [name.decode("ascii", "replace") for name in _FAILED_CHECK.findall(body)]

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 SCENARIOS = (
     *("control", "stop", "crash", "kill", "freeze", "partition", "rolling", "return"),
     *("deaf-start", "reload", "flap", "pause-all", "load"),
-    *("api-crash", "api-stop", "api-hang", "api-all-down", "api-elsewhere", "api-all-slow", "api-load"),
-    "release",
+    *("api-crash", "api-stop", "api-hang", "api-all-down", "api-elsewhere", "api-all-slow", "api-slow"),
+    *("services-stop", "day-1", "release"),
 )
-API = tuple(name for name in SCENARIOS if name.startswith("api-"))
+API = (*(name for name in SCENARIOS if name.startswith("api-")), "services-stop", "day-1")
 MIXED = ("mixed-stop", "mixed-crash")
 """With both engines in one cluster, in every form of VRRP; they bring their engines along."""
 ENGINES = ("native", "keepalived", "keepalived-check", "keepalived-0.2.3")

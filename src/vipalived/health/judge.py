@@ -37,6 +37,8 @@ class Outcome(StrEnum):
     """401: it answers, though not us."""
     FORBIDDEN = "forbidden"
     """403: it answers so, too, while it starts."""
+    BUSY = "busy"
+    """429: it answers, and sends away whoever asks; neither good nor bad."""
     STOPPING = "stopping"
     """500 with `[-]shutdown`."""
     UNREADY = "unready"
@@ -59,7 +61,8 @@ QUICK: Final = 0.1
 class State:
     """What the outcomes so far amount to. A restarted process begins with the standing of its predecessor.
 
-    `successes`, `failures` and `hangs` are in a row, the latest included; 403 counts for nothing until it lasts.
+    `successes`, `failures` and `hangs` are in a row, the latest included. 403 counts for nothing until it lasts,
+    and 429 never does.
     """
 
     standing: Standing = Standing.UNPROVEN
@@ -77,6 +80,8 @@ def judge(check: HealthCheck, state: State, outcome: Outcome, now: float) -> Sta
             return _success(check, replace(state, forbidden_since=None))
         case Outcome.FORBIDDEN:
             return _forbidden(check, state, now)
+        case Outcome.BUSY:
+            return replace(state, refused=False)
         case Outcome.SLOW:
             # No answer is not another answer: 403 goes on lasting, or a busy server could never be healthy by it.
             return _failure(check, state, outcome)

@@ -9,7 +9,7 @@ The native engine is held to less.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
 from vipalived.vrrp.model import Config
@@ -198,6 +198,11 @@ def served_elsewhere(_: Timing) -> Limits:
     return Limits(HITLESS, http=SERVED)
 
 
+def served_for_good(timing: Timing) -> Limits:
+    """As `served_elsewhere`, and the VIP stays there."""
+    return replace(served_elsewhere(timing), moves=ONE_MOVE)
+
+
 def drained(_: Timing) -> Limits:
     """The VIP is elsewhere before the port closes: nobody is cut off."""
     return Limits(HITLESS, http=SERVED, http_failed=0)
@@ -243,12 +248,14 @@ RFC: Mapping[str, Rule] = {
     "pause-all": breather,
     "load": nothing,
     "api-crash": unpromised,
+    "services-stop": unpromised,
     "api-stop": unpromised,
     "api-hang": unpromised,
     "api-all-down": unpromised,
     "api-elsewhere": unpromised,
     "api-all-slow": unpromised,
-    "api-load": unpromised,
+    "api-slow": unpromised,
+    "day-1": unpromised,
     "release": unpromised,
     "mixed-stop": prompted,  # keepalived is the holder here, and a native engine takes over
     "mixed-crash": silence,
@@ -268,12 +275,14 @@ NATIVE: Mapping[str, Rule] = {
     "reload": undisturbed,
     "flap": taken_over,
     "api-crash": served_elsewhere,
+    "services-stop": served_for_good,
     "api-stop": drained,
     "api-hang": unfrozen,
     "api-all-down": never_nobody,
     "api-elsewhere": first_up,
     "api-all-slow": slow_everywhere,
-    "api-load": nothing,
+    "api-slow": nothing,
+    "day-1": first_up,
     "release": handed_over,
     "mixed-stop": handed_over,
     "mixed-crash": silence,  # keepalived takes over

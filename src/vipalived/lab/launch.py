@@ -37,7 +37,7 @@ def launch(order: Order, json: Path | None, html: Path | None, logs: Path | None
         if logs is not None:
             logs.mkdir(parents=True, exist_ok=True)
         directory = _open(stack, logs, os.O_RDONLY | os.O_DIRECTORY)
-        quota = stack.enter_context(offer()) if {"load", "api-load"} & set(order.scenarios) else order.quota
+        quota = stack.enter_context(offer()) if {"load", "api-slow"} & set(order.scenarios) else order.quota
         inside = replace(order, json=files[0], html=files[1], logs=directory, quota=quota)
         letter = os.memfd_create("order")
         stack.callback(os.close, letter)

@@ -24,6 +24,11 @@ SLOW = 30.0
 _ALL_DOWN = 10.0
 _APART = 1.0
 _SILENT = 5
+_GONE = 10.0
+_SOON = 1.0
+"""Beyond Master_Down_Interval, until a VIP is up that no API server has to do with."""
+_STARTING = 2.0
+"""Seconds until the daemons of all nodes take part."""
 _SETTLED = 5.0
 """Whoever would give way to a node that is well has done so by then."""
 
@@ -139,6 +144,12 @@ def api_crash(stage: Stage) -> None:
     stage.recover(stage.holder)
 
 
+def services_stop(stage: Stage) -> None:
+    """The API server of the holder is gone for good; the node and its daemon live on, and are left alone."""
+    api_crash(stage)
+    stage.pause(_GONE)
+
+
 def api_stop(stage: Stage) -> None:
     """The API server of the holder stops as planned: it is unready at once, and its port closes two seconds later."""
     stage.mark(f"stop the API server of {stage.holder}")
@@ -198,11 +209,17 @@ def api_all_slow(stage: Stage) -> None:
     stage.recover()
 
 
-def api_load(stage: Stage) -> None:
+def api_slow(stage: Stage) -> None:
     """As `load`, and every API server answers after 0.9 s."""
     for server in stage.servers.values():
         server.order("slow 0.9")
     load(stage)
+
+
+def day_1(stage: Stage) -> None:
+    """No node has ever had an API server; now the first one answers, where the VIP is not."""
+    holders = stage.watch.holders() or {stage.holder}
+    _first_up(stage, next(node for node in stage.nodes if node not in holders))
 
 
 def release(stage: Stage) -> None:
@@ -227,6 +244,18 @@ def first_alone(stage: Stage) -> None:
     for node in others:
         stage.start(node)
     stage.settle()
+
+
+def without_api_servers(stage: Stage) -> None:
+    """Nodes start together where there is no API server yet, and one of them soon has the VIP all the same."""
+    for server in stage.servers.values():
+        server.kill()
+    for node in stage.nodes:
+        stage.start(node)
+    # Agents count as ready once they know of an API server, so their own start is a part of this.
+    soon = stage.timing.master_down(1) + _SOON + _STARTING
+    stage.wait(lambda: bool(stage.watch.holders()), soon, "a holder before there is an API server")
+    stage.wait(stage.calm, soon, "one node to hold the VIP and the client to be answered")
 
 
 def one_away(stage: Stage) -> None:
@@ -314,7 +343,11 @@ SCENARIOS: Mapping[str, Scenario] = {
     "api-all-down": Scenario(api_all_down, "every API server dies, the holder's comes back", https=True),
     "api-elsewhere": Scenario(api_elsewhere, "every API server dies, another one comes back", https=True),
     "api-all-slow": Scenario(api_all_slow, "every API server is unready for 30 s, 1 s apart"),
-    "api-load": Scenario(api_load, "as `load`, with API servers that answer after 0.9 s"),
+    "api-slow": Scenario(api_slow, "as `load`, with API servers that answer after 0.9 s"),
+    "services-stop": Scenario(services_stop, "the holder's API server is gone for good", https=True),
+    "day-1": Scenario(
+        day_1, "no API server anywhere, then one on a Backup", start=without_api_servers, https=True
+    ),
     "release": Scenario(release, "the operator takes the holder out", agent=True),
     "mixed-stop": Scenario(
         stop, "SIGTERM to the holder, whose engine is not the others'", start=first_alone, mixed=True

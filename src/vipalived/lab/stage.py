@@ -192,10 +192,14 @@ class Stage:
         for node in self.daemons:
             self.ready(node)
         self.wait(
-            lambda: self._steady(STEADY),
+            self.calm,
             settling_deadline(self.timing),
             "one node to hold the VIP and the client to be answered",
         )
+
+    def calm(self) -> bool:
+        """Whether one node has held the VIP and the client has been answered for half a second."""
+        return self._steady(STEADY)
 
     def wait(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
         """Waits for a condition; raises TrialFailed when the deadline passes first, or a daemon dies."""
