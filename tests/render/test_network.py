@@ -272,6 +272,49 @@ def test_an_interface_that_is_made_again_is_seen_by_the_liveness_command(shell: 
             assert inside.run("sh", probe).code != 0
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("there", "own"),
+    [
+        ("198.18.0.100/24", True),
+        ("198.18.0.100/24 valid_lft 1000 preferred_lft 1000; 198.18.0.1/24", True),
+        ("2001:db8::100/64 valid_lft 1000 preferred_lft 1000; 2001:db8::1/64", True),
+        # What a keepalived has left behind: 0.2.3 in the node's subnet or another one, and ours.
+        ("198.18.0.1/24; 198.18.0.100/24", False),
+        ("198.19.0.1/24; 198.18.0.100/24", False),
+        ("198.18.0.100/32", False),
+        ("2001:db8::100/64; 2001:db8::1/64", False),
+        ("2001:db8::100/128", False),
+    ],
+)
+def test_an_address_of_the_nodes_own_is_no_vip(shell: str, there: str, own: bool, tmp_path: Path) -> None:
+    """keepalived would remove it as it starts, and take the node off the network."""
+    with namespace(tmp_path, ["eth0"]) as inside:
+        for address in there.split("; "):
+            flags = ["nodad"] if ":" in address else []
+            words = [
+                "ip",
+                "address",
+                "add",
+                *address.split()[:1],
+                "dev",
+                "eth0",
+                *address.split()[1:],
+                *flags,
+            ]
+            assert inside.run(*words).code == 0
+        start = Start(inside, tmp_path / shell, shell, values([SIX if ":" in there else FOUR]))
+        if own:
+            vip = "2001:db8::100" if ":" in there else "198.18.0.100"
+            assert (
+                start.said("  hint: ")[0]
+                == f"waiting for another VIP: {vip} is this node's own address on eth0"
+            )
+            start.ends()
+        else:
+            start.ready()
+
+
 def test_a_tracked_interface_is_waited_for(tmp_path: Path) -> None:
     layer = values([FOUR], trackInterface=["eth1", "enp9s0"])
     with namespace(tmp_path, ["eth0", "eth1"]) as inside:

@@ -141,7 +141,16 @@ $3 ~ /^</ {
 $3 ~ /^inet/ {
   split($5 == "peer" ? $6 : $4, part, "/")
   sub("/.*", "", $4)
-  if (bits($4) in taken || ($0 " ") ~ / (tentative|dadfailed) /) next
+  if (bits($4) in taken) {
+    # No keepalived leaves one with a lifetime; nor can one run where there is no other IPv4 address than its VIP.
+    if (part[2] < length(bits($4)) && ($0 " ") !~ / (secondary|deprecated|noprefixroute) /) {
+      if (($0 " ") ~ / dynamic /) leased[$2] = $4
+      else if (family($4) == 4) alone[$2] = $4
+    }
+    next
+  }
+  if (family($4) == 4) others[$2] = 1
+  if (($0 " ") ~ / (tentative|dadfailed) /) next
   holder[++here] = $2
   address[here] = tolower($4)
   width[here] = part[2] + 0
@@ -174,6 +183,9 @@ END {
     device = called[wanted]
     say(wanted " is another name of " device)
   }
+  if (device in others) delete alone[device]
+  reason = device in leased ? leased[device] : alone[device]
+  if (reason != "") wait("another VIP: " reason " is this node\047s own address on " device)
   for (name in tracked) if (!(name in number) && !(name in called)) wait("the interface " name)
   for (version = 4; version <= 6; version += 2) if (peers[version]) {
     sought = value["$SOURCE" version]
