@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,21 @@ from urllib.parse import parse_qs, urlsplit
 import yaml
 
 Object = dict[str, Any]
+_STATUS = {
+    "conditions": [{"type": "Ready", "status": "True"}],
+    "nodeInfo": {
+        "architecture": "amd64",
+        "bootID": "5ae1f1b0-3a0f-4c0e-8d59-0d6f7a6f7c11",
+        "containerRuntimeVersion": "containerd://2.1.4",
+        "kernelVersion": "6.12.48+deb13-amd64",
+        "kubeProxyVersion": "",
+        "kubeletVersion": "v1.36.2",
+        "machineID": "b1e7c9a4b7a94c0f8f0a2a3f5d2a7c55",
+        "operatingSystem": "linux",
+        "osImage": "Debian GNU/Linux 13 (trixie)",
+        "systemUUID": "b1e7c9a4-b7a9-4c0f-8f0a-2a3f5d2a7c55",
+    },
+}
 KINDS = {
     "v1": {"nodes": "Node", "pods": "Pod", "configmaps": "ConfigMap", "secrets": "Secret"},
     "apps/v1": {"daemonsets": "DaemonSet"},
@@ -26,13 +42,17 @@ KINDS = {
 
 
 class Cluster(ThreadingHTTPServer):
-    """`objects` by their paths, such as `/api/v1/nodes/cp-1`; what is in `forbidden` is answered with 403."""
+    """`objects` by their paths, such as `/api/v1/nodes/cp-1`; what is in `forbidden` is answered with 403.
+
+    `asked` are the paths that somebody wanted to read, as they came.
+    """
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.objects: dict[str, Object] = {}
+        self.asked: list[str] = []
         self.forbidden: set[str] = set()
         self.ending = threading.Event()
 
@@ -42,26 +62,39 @@ class Cluster(ThreadingHTTPServer):
         self.objects[f"/api/v1/nodes/{name}"] = {
             "apiVersion": "v1",
             "kind": "Node",
-            "metadata": {"name": name, "labels": labels},
+            "metadata": {"name": name, "labels": labels, "creationTimestamp": "2026-01-01T00:00:00Z"},
             "spec": spec,
+            "status": _STATUS,
         }
+
+    def add(self, *objects: Object) -> None:
+        """Puts ConfigMaps into their namespaces."""
+        for one in objects:
+            metadata = one["metadata"]
+            path = f"/api/v1/namespaces/{metadata['namespace']}/configmaps/{metadata['name']}"
+            self.objects[path] = one
 
     def kubeconfig(self, path: Path) -> Path:
         """Writes how to reach it."""
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{self.server_port}"}}],
-            "users": [{"name": "u", "user": {}}],
-            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-            "current-context": "x",
-        }
-        path.write_text(json.dumps(config))
-        return path
+        return kubeconfig(path, self.server_port)
 
     def kinds(self) -> list[str]:
         """The kinds of all objects but nodes and Helm's own records, in alphabetical order."""
         return sorted(o["kind"] for o in self.objects.values() if o["kind"] not in ("Node", "Secret"))
+
+
+def kubeconfig(path: Path, port: int) -> Path:
+    """Writes how to reach a cluster at a port of the loopback."""
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+        "users": [{"name": "u", "user": {}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    path.write_text(json.dumps(config))
+    return path
 
 
 def _taint(text: str) -> Object:
@@ -79,6 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
+        self.server.asked.append(path)
         if path in self.server.forbidden:
             return self._status(403, "Forbidden", f"{path.rpartition('/')[2]} is forbidden")
         if (found := _discovery(path)) is not None or (found := self.server.objects.get(path)) is not None:
@@ -100,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
             names = [selector.partition("=")[2] for selector in query.get("fieldSelector", [])]
             labels = one["metadata"].get("labels", {})
             if (
-                key.rpartition("/")[0] == path
+                path in {collection := key.rpartition("/")[0], _NAMESPACE.sub("/", collection)}
                 and all(one["metadata"]["name"] == name for name in names)
                 and all(_selected(labels, selector) for selector in query.get("labelSelector", []))
             ):
@@ -177,6 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+_NAMESPACE = re.compile("/namespaces/[^/]+/")
 _PROTOBUF = b"k8s\0"
 _Fields = dict[int, list[bytes]]
 
@@ -230,7 +265,9 @@ def _merged(below: Object, above: Object) -> Object:
 
 
 def _selected(labels: dict[str, str], selector: str) -> bool:
-    return all(labels.get(one.partition("=")[0]) == one.partition("=")[2] for one in selector.split(","))
+    """Whether all of `KEY=VALUE` and of `KEY` fit."""
+    asked = (one.partition("=") for one in selector.split(","))
+    return all(labels.get(key) == value if equals else key in labels for key, equals, value in asked)
 
 
 def _kind(path: str) -> tuple[str, str] | None:

@@ -7,13 +7,14 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.apiserver import cluster
-from tests.cluster.serving import CONFIG_MAPS, NODES, kubeconfig, node, serving
+from tests.apiserver import Cluster as Server
+from tests.apiserver import cluster, kubeconfig
 from vipalived.cli.main import run
 from vipalived.cluster import api
 from vipalived.cluster.api import Cluster
@@ -27,7 +28,22 @@ pytestmark = pytest.mark.helm
 
 ROLE = "node-role.kubernetes.io/control-plane"
 TAINT = {"key": ROLE, "effect": "NoSchedule"}
-KUBEADM = [node(f"cp-{number}", {ROLE: ""}, [TAINT]) for number in (1, 2)] + [node("worker-1")]
+NODES, CONFIG_MAPS = "/api/v1/nodes", "/api/v1/configmaps"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with cluster() as started:
+        yield started
+
+
+@pytest.fixture
+def file(server: Server, tmp_path: Path) -> Path:
+    """The kubeconfig of the server, which has the nodes that kubeadm makes."""
+    for number in (1, 2):
+        server.node(f"cp-{number}", {ROLE: ""}, f"{ROLE}:NoSchedule")
+    server.node("worker-1", {})
+    return server.kubeconfig(tmp_path / "config")
 
 
 def nodes(file: Path) -> list[ClusterNode]:
@@ -35,15 +51,14 @@ def nodes(file: Path) -> list[ClusterNode]:
         return asked.nodes()
 
 
-def test_the_stand_in_is_what_kubectl_takes_for_a_cluster(kubectl: Path, tmp_path: Path) -> None:
-    with serving(KUBEADM, tmp_path) as (file, _):
-        done = subprocess.run(
-            [kubectl, "--kubeconfig", file, "get", "nodes", "-o", "json"],
-            env=os.environ | {"HOME": str(tmp_path)},  # it keeps a cache there
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+def test_the_stand_in_is_what_kubectl_takes_for_a_cluster(kubectl: Path, file: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [kubectl, "--kubeconfig", file, "get", "nodes", "-o", "json"],
+        env=os.environ | {"HOME": str(tmp_path)},  # it keeps a cache there
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     listed = json.loads(done.stdout)["items"]
     assert [(one["metadata"]["name"], one["metadata"]["labels"]) for one in listed] == [
         ("cp-1", {ROLE: ""}),
@@ -52,10 +67,9 @@ def test_the_stand_in_is_what_kubectl_takes_for_a_cluster(kubectl: Path, tmp_pat
     ]
 
 
-def test_nodes_come_by_one_request(tmp_path: Path) -> None:
-    with serving(KUBEADM, tmp_path) as (file, asked):
-        found = nodes(file)
-    assert asked == [NODES]
+def test_nodes_come_by_one_request(server: Server, file: Path) -> None:
+    found = nodes(file)
+    assert server.asked == [NODES]
     assert found == [
         ClusterNode("cp-1", {ROLE: ""}, (TAINT,)),
         ClusterNode("cp-2", {ROLE: ""}, (TAINT,)),
@@ -65,27 +79,24 @@ def test_nodes_come_by_one_request(tmp_path: Path) -> None:
 
 def test_a_cluster_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CheckFailed, match=r"cannot list the nodes: \[Errno 111\] Connection refused"):
-        nodes(kubeconfig(tmp_path, 1))
+        nodes(kubeconfig(tmp_path / "config", 1))
     monkeypatch.setattr(api, "_PATIENCE", 0.3)
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
         pytest.raises(CheckFailed, match=r"cannot list the nodes: no answer within 0\.3 s"),
     ):
-        nodes(kubeconfig(tmp_path, silent.getsockname()[1]))
+        nodes(kubeconfig(tmp_path / "config", silent.getsockname()[1]))
 
 
-def test_who_may_not_list_nodes(tmp_path: Path) -> None:
-    with cluster() as server:
-        server.forbidden.add(NODES)
-        with pytest.raises(CheckFailed, match="cannot list the nodes: nodes is forbidden"):
-            nodes(server.kubeconfig(tmp_path / "config"))
+def test_who_may_not_list_nodes(server: Server, file: Path) -> None:
+    server.forbidden.add(NODES)
+    with pytest.raises(CheckFailed, match="cannot list the nodes: nodes is forbidden"):
+        nodes(file)
 
 
-def test_an_answer_that_is_no_list_of_nodes(tmp_path: Path) -> None:
-    with (
-        serving([5], tmp_path) as (file, _),
-        pytest.raises(CheckFailed, match="Expected `object`, got `int`"),
-    ):
+def test_an_answer_that_is_no_list_of_nodes(server: Server, file: Path) -> None:
+    server.objects[NODES] = {"kind": "NodeList", "apiVersion": "v1", "metadata": {}, "items": [5]}
+    with pytest.raises(CheckFailed, match="Expected `object`, got `int`"):
         nodes(file)
 
 
@@ -107,7 +118,7 @@ def test_what_is_no_kubeconfig(tmp_path: Path, text: str, said: str) -> None:
 def test_a_kubeconfig_that_leads_to_nothing(tmp_path: Path) -> None:
     with pytest.raises(CheckFailed, match=r"absent not found"):
         Cluster(tmp_path / "absent")
-    config = json.loads(kubeconfig(tmp_path, 1).read_text())
+    config = json.loads(kubeconfig(tmp_path / "config", 1).read_text())
     plugin = {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "no-such-plugin"}
     config["users"][0]["user"] = {"exec": plugin}
     (tmp_path / "config").write_text(json.dumps(config))
@@ -118,13 +129,12 @@ def test_a_kubeconfig_that_leads_to_nothing(tmp_path: Path) -> None:
 def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lightkube", None)
     with pytest.raises(MissingRequirement, match="takes lightkube, which is not installed") as caught:
-        Cluster(kubeconfig(tmp_path, 1))
+        Cluster(kubeconfig(tmp_path / "config", 1))
     assert caught.value.hint == "install it with `pip install 'vipalived[cluster]'`"
 
 
-def test_check_warns_when_no_node_is_selected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with serving(KUBEADM, tmp_path) as (file, _):
-        assert run(["check", "--kubeconfig", str(file)]) == 0
+def test_check_warns_when_no_node_is_selected(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "--kubeconfig", str(file)]) == 0
     out, err = capsys.readouterr()
     assert out == "pods run on 0 of 3 nodes: none\nvalues are valid: 172.16.101.101/32 on virtual router 51\n"
     assert err == (
@@ -133,49 +143,45 @@ def test_check_warns_when_no_node_is_selected(tmp_path: Path, capsys: pytest.Cap
     )
 
 
-def test_check_warns_of_a_taint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_warns_of_a_taint(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     values = tmp_path / "values.yaml"
     values.write_text(f'nodeSelector: {{{ROLE}: ""}}')
-    with serving(KUBEADM, tmp_path) as (file, _):
-        assert run(["check", "-f", str(values), "--kubeconfig", str(file)]) == 0
-        assert capsys.readouterr().err == (
-            f"warning: tolerations: the taint {ROLE}:NoSchedule keeps the pods off cp-1, cp-2\n"
-            f"  hint: add to `tolerations`: {{key: {ROLE}, operator: Exists, effect: NoSchedule}}\n"
-        )
-        tolerating = f"{{tolerations: [{{key: {ROLE}, operator: Exists}}], nodeSelector: {{{ROLE}: ''}}}}"
-        values.write_text(tolerating)
-        assert run(["check", "-f", str(values), "--kubeconfig", str(file)]) == 0
+    assert run(["check", "-f", str(values), "--kubeconfig", str(file)]) == 0
+    assert capsys.readouterr().err == (
+        f"warning: tolerations: the taint {ROLE}:NoSchedule keeps the pods off cp-1, cp-2\n"
+        f"  hint: add to `tolerations`: {{key: {ROLE}, operator: Exists, effect: NoSchedule}}\n"
+    )
+    tolerating = f"{{tolerations: [{{key: {ROLE}, operator: Exists}}], nodeSelector: {{{ROLE}: ''}}}}"
+    values.write_text(tolerating)
+    assert run(["check", "-f", str(values), "--kubeconfig", str(file)]) == 0
     out, err = capsys.readouterr()
     assert (out.splitlines()[0], err) == ("pods run on 2 of 3 nodes: cp-1, cp-2", "")
 
 
-def test_check_warns_of_another_release(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_warns_of_another_release(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     objects = [yaml.safe_load(to_yaml([one])) for one in manifests(load().settings, "other")]
     config_map = next(one for one in objects if one["kind"] == "ConfigMap")
     foreign = {"metadata": {"name": "x", "namespace": "y", "labels": {"helm.sh/chart": "x-1"}}}
-    fitting = [node("cp-1", {ROLE: "true"})]
-    with serving(fitting, tmp_path, [config_map, foreign]) as (file, asked):
-        assert run(["check", "--kubeconfig", str(file)]) == 0
-        assert capsys.readouterr().err == (
-            "warning: keepalived.vrrpInstance: the VIP 172.16.101.101 and virtual router 51 belong to one release,"
-            " found also other in kube-system\n"
-            "  hint: remove one of the two, or give it a VIP and a `virtualRouterId` of its own\n"
-        )
-        assert asked == [NODES, CONFIG_MAPS]
-        assert run(["check", "--kubeconfig", str(file), "--release-name", "other"]) == 0
-        assert run(["check", "--kubeconfig", str(file), "--set", "static=true"]) == 0
+    server.node("cp-1", {ROLE: "true"})
+    server.add(config_map, foreign)
+    file = server.kubeconfig(tmp_path / "config")
+    assert run(["check", "--kubeconfig", str(file)]) == 0
+    assert capsys.readouterr().err == (
+        "warning: keepalived.vrrpInstance: the VIP 172.16.101.101 and virtual router 51 belong to one release,"
+        " found also other in kube-system\n"
+        "  hint: remove one of the two, or give it a VIP and a `virtualRouterId` of its own\n"
+    )
+    assert server.asked == [NODES, CONFIG_MAPS]
+    assert run(["check", "--kubeconfig", str(file), "--release-name", "other"]) == 0
+    assert run(["check", "--kubeconfig", str(file), "--set", "static=true"]) == 0
     assert capsys.readouterr().err == ""
 
 
-def test_doctor_has_it_among_its_findings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with serving(KUBEADM, tmp_path) as (file, _):
-        arguments = [
-            "--set",
-            "keepalived.vrrpInstance.interface=absent0",
-            "--set",
-            "healthCheck.enabled=false",
-        ]
-        assert run(["doctor", *arguments, "-o", "json", "--kubeconfig", str(file)]) == 1
+def test_doctor_has_it_among_its_findings(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--set", "keepalived.vrrpInstance.interface=absent0", "--set", "healthCheck.enabled=false"]
+    assert run(["doctor", *arguments, "-o", "json", "--kubeconfig", str(file)]) == 1
     findings = json.loads(capsys.readouterr().out)["findings"]
     [told] = [finding for finding in findings if finding["check"] == "nodes"]
     assert told["severity"] == "error"

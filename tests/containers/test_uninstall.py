@@ -109,7 +109,7 @@ def test_leaving_the_published_chart_costs_what_a_stop_costs(segment: Segment, t
         (other,) = (host for host in hosts if host is not holder)
         for host in (other, holder):
             before, after = pods[host]
-            # podman runs nothing in a container that is ending, as Kubernetes does.
+            # Unlike Kubernetes, podman runs nothing in a container that is ending.
             inside = f"nsenter --target={before.inspect()['State']['Pid']} --mount --pid -- sh -c"
             with ThreadPoolExecutor() as pool:
                 deleted = pool.submit(before.stop)

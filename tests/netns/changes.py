@@ -118,8 +118,10 @@ def crowd(place: Path) -> None:
     waiting = []
     for number in range(12):
         (place / str(number)).mkdir()
-        six = f"keepalived.vrrpInstance.virtualIpAddresses={{2001:db8::{number + 1:x}/64}}"
-        waiting.append(Agent(place / str(number), engine=("--set", "engine=native", "--set", six)))
+        first, second = sorted([alone.VIP, f"{SIX}/64"], reverse=number % 2 == 1)
+        instance = "keepalived.vrrpInstance"
+        both = f"{instance}.virtualIpAddress={first},{instance}.virtualIpAddresses={{{second}}}"
+        waiting.append(Agent(place / str(number), engine=("--set", "engine=native", "--set", both)))
     for one in waiting:
         one.until("waiting: another instance", START + 2 * len(waiting))
     for one in waiting[:-2]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -183,6 +184,13 @@ def test_a_second_release_of_the_same_virtual_router_is_warned_of(
         "keepalived.vrrpInstance.virtualIpAddress=198.18.0.99/24,keepalived.vrrpInstance.virtualRouterId=53"
     )
     assert "WARNING" not in notes(run, "--set", apart)
+
+
+def test_the_notes_ask_for_the_holder_as_the_readme_does(run: Run) -> None:
+    """What the README has is run in the pods by a test."""
+    script = re.search(r"-- sh -c '(ip .*)'\n", (CHART / "README.md").read_text(encoding="utf-8"))
+    assert script is not None
+    assert script[0].replace("192.168.1.100", "172.16.101.101") in notes(run)
 
 
 def test_names_that_no_node_has_are_warned_of(run: Run, api: Cluster) -> None:

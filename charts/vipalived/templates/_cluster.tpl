@@ -12,20 +12,19 @@ Other releases of this chart in the namespace that keep the same VIP, or run the
 have keepalived.conf or the agent's values. See vipalived.cluster.rivals.
 */}}
 {{- define "vipalived.rivals" -}}
-{{- $context := . -}}
 {{- range $map := default (list) (lookup "v1" "ConfigMap" .Values.namespace "").items -}}
   {{- $labels := default (dict) $map.metadata.labels -}}
   {{- $name := get $labels "app.kubernetes.io/instance" -}}
-  {{- if and (hasPrefix (printf "%s-" $context.Chart.Name) (default "" (get $labels "helm.sh/chart"))) (ne $name $context.Release.Name) -}}
+  {{- if and (hasPrefix (printf "%s-" $.Chart.Name) (default "" (get $labels "helm.sh/chart"))) (ne $name $.Release.Name) -}}
     {{- $text := values (default (dict) $map.data) | join "\n" -}}
     {{- $shared := list -}}
-    {{- range $vip := (include "vipalived.vips" $context | fromJson).vips -}}
+    {{- range $vip := (include "vipalived.vips" $ | fromJson).vips -}}
       {{- $address := splitList "/" $vip | first -}}
       {{- if regexMatch (printf "(?m)(^|[\\s'\"])%s/" (regexQuoteMeta $address)) $text -}}
         {{- $shared = append $shared (printf "the VIP %s" $address) -}}
       {{- end -}}
     {{- end -}}
-    {{- $number := include "vipalived.virtualRouterId" $context -}}
+    {{- $number := include "vipalived.virtualRouterId" $ -}}
     {{- if regexMatch (printf "(?i)virtual_?router_?id:? +%s\\b" $number) $text -}}
       {{- $shared = append $shared (printf "virtual router %s" $number) -}}
     {{- end -}}
@@ -49,7 +48,10 @@ What the nodes say to `nodeSelector` and `tolerations`.
 {{- $selected := 0 -}}
 {{- $tainted := list -}}
 {{- $values := list -}}
+{{- $called := list -}}
 {{- range $node := $nodes -}}
+  {{- $called = append $called $node.metadata.name -}}
+  {{- if include "vipalived.runsAgent" $ -}}{{- $called = append $called (splitList "." $node.metadata.name | first) -}}{{- end -}}
   {{- $labels := default (dict) $node.metadata.labels -}}
   {{- if hasKey $labels $label -}}{{- $values = append $values (get $labels $label) -}}{{- end -}}
   {{- $fits := true -}}
@@ -78,13 +80,7 @@ What the nodes say to `nodeSelector` and `tolerations`.
 {{- end -}}
 {{- $unknown := list -}}
 {{- range $name := keys (default (dict) .Values.nodes) | sortAlpha -}}
-  {{- $known := false -}}
-  {{- range $node := $nodes -}}
-    {{- $called := list $node.metadata.name -}}
-    {{- if include "vipalived.runsAgent" $ -}}{{- $called = append $called (splitList "." $node.metadata.name | first) -}}{{- end -}}
-    {{- if has $name $called -}}{{- $known = true -}}{{- end -}}
-  {{- end -}}
-  {{- if not $known -}}{{- $unknown = append $unknown $name -}}{{- end -}}
+  {{- if not (has $name $called) -}}{{- $unknown = append $unknown $name -}}{{- end -}}
 {{- end -}}
 {{- if and $nodes $unknown -}}
 {{- printf "- nodes: expected names of this cluster's nodes, found %s\n" (join ", " $unknown) -}}

@@ -150,7 +150,7 @@ $3 ~ /^inet/ {
     # No keepalived leaves one with a lifetime; nor can one run where there is no other IPv4 address than its VIP.
     if (part[2] < length(bits($4)) && ($0 " ") !~ / (secondary|deprecated|noprefixroute) /) {
       if (($0 " ") ~ / dynamic /) leased[$2] = $4
-      else if (family($4) == 4) alone[$2] = $4
+      else if (family($4) == 4) sole[$2] = $4
     }
     next
   }
@@ -188,8 +188,8 @@ END {
     device = called[wanted]
     say(wanted " is another name of " device)
   }
-  if (device in others) delete alone[device]
-  reason = device in leased ? leased[device] : alone[device]
+  if (device in others) delete sole[device]
+  reason = device in leased ? leased[device] : sole[device]
   if (reason != "") wait("another VIP: " reason " is this node\047s own address on " device)
   for (name in tracked) if (!(name in number) && !(name in called)) wait("the interface " name)
   for (version = 4; version <= 6; version += 2) if (peers[version]) {

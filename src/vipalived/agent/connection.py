@@ -185,10 +185,10 @@ def understand(status: int, body: bytes) -> Finding:
             return Finding(Outcome.OK)
         case 401:
             return Finding(Outcome.UNAUTHORIZED)
-        case 429:
-            return Finding(Outcome.BUSY, "it answers 429, as it does to whom it has no time for")
         case 403:
             return Finding(Outcome.FORBIDDEN, "it answers 403, as it does while it starts")
+        case 429:
+            return Finding(Outcome.BUSY, "it answers 429, as it does to whom it has no time for")
     failed = [name.decode("ascii", "replace") for name in _FAILED_CHECK.findall(body)]
     named = ", ".join(failed[:_NAMED])
     error = f"it answers {status}" + (f" (failed: {named})" if named else "")
