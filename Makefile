@@ -26,7 +26,7 @@ $(STAMP): requirements.txt pyproject.toml tools/venv.sh
 demo-packages test-packages interop-packages: %-packages:
 	@sh tools/packages.sh $*
 
-demo: demo-packages $(STAMP) ## watch both engines move a VIP between three nodes (under 90 s)
+demo: demo-packages $(STAMP) ## watch both engines move a VIP between three nodes (under 90 s after the set-up)
 	@mkdir -p $(OUT)
 	@$(BIN)/vipalived lab run $$(sh tools/engines.sh) --scenario stop --scenario crash --scenario kill --scenario api-crash --html $(OUT)/demo.html
 	@echo "The timelines of these trials: $(OUT)/demo.html"
