@@ -194,6 +194,7 @@ def _keepalived(
             if version == 2
             else hundredths | hundredths.map(str) | st.integers(1, 40),
             nopreempt=st.booleans(),
+            preemptDelay=st.just(0) | numbers(1, 1000),
             startDelay=st.sampled_from([0, 0.0, 5, "0.5", 0.25, 600, 59.99]),
             authentication=authentication,
         )

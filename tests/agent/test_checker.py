@@ -22,7 +22,7 @@ import trustme
 from tests.agent.api_stub import Answer, Api, farewell, raw, reply, reset, silence
 from vipalived.agent.checker import Checker
 from vipalived.health.judge import HealthCheck
-from vipalived.vrrp.model import Standing
+from vipalived.vrrp.model import Health, Standing
 
 HEALTHY, UNPROVEN, UNREADY, DEAD = Standing.HEALTHY, Standing.UNPROVEN, Standing.UNREADY, Standing.DEAD
 PROMPT = 0.5
@@ -49,13 +49,19 @@ def context(certificate: trustme.LeafCert) -> ssl.SSLContext:
 
 
 class Watched(Checker):
-    """A checker, and what it has told."""
+    """A checker, what it has told of the standing, and whether it calls that steady."""
 
     def __init__(self, check: HealthCheck, standing: Standing) -> None:
         self.told: list[tuple[Standing, str]] = []
-        super().__init__(
-            check, lambda standing, error: self.told.append((standing, error)), standing=standing
-        )
+        self.steady: list[bool] = []
+        super().__init__(check, self._hear, standing=standing)
+
+    def _hear(self, health: Health, error: str) -> None:
+        steadied = health.steady is not bool(self.steady and self.steady[-1])
+        if steadied:
+            self.steady.append(health.steady)
+        if not steadied or health.standing is not HEALTHY:
+            self.told.append((health.standing, error))
 
     async def becomes(self, standing: Standing, within: float = 2.0) -> float:
         """How many seconds it took."""
@@ -250,6 +256,24 @@ def test_single_slow_answers_move_nothing(context):
                 api.answer = reply(200)
                 await until(lambda: checker.error == "")
                 assert len(api.questions) > asked
+            assert checker.told == [(HEALTHY, "")]
+
+    asyncio.run(story())
+
+
+def test_it_is_steady_after_one_more_good_answer_and_not_while_it_fails(context):
+    """Healthy after two, steady after three: only then a node preempts."""
+
+    async def story() -> None:
+        async with serving(context, reply(200)) as api, checking(api.port, fall=50) as checker:
+            await until(lambda: checker.steady == [True])
+            assert len(api.questions) == 3
+            assert checker.told == [(HEALTHY, "")]
+            api.answer = reply(500)
+            await until(lambda: checker.steady == [True, False])
+            assert checker.standing is HEALTHY
+            api.answer = reply(200)
+            await until(lambda: checker.steady == [True, False, True])
             assert checker.told == [(HEALTHY, "")]
 
     asyncio.run(story())

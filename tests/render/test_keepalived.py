@@ -97,8 +97,8 @@ $INTERFACE=eth0
 @b $INTERFACE=eth2
 $PRIORITY=100
 @b $PRIORITY=255
-$NOPREEMPT=nopreempt
-@b $NOPREEMPT=
+$PREEMPT=nopreempt
+@b $PREEMPT=
 $SOURCE4=
 @b $SOURCE4=unicast_src_ip 198.18.0.2
 $SOURCE6=
@@ -127,7 +127,7 @@ vrrp_instance VI_CONTROL_PLANE {
   virtual_router_id 51
   priority $PRIORITY
   advert_int 0.05
-  $NOPREEMPT
+  $PREEMPT
   track_interface {
     bond0
   }
@@ -148,7 +148,7 @@ vrrp_instance VI_CONTROL_PLANE_V6 {
   virtual_router_id 51
   priority $PRIORITY
   advert_int 0.05
-  $NOPREEMPT
+  $PREEMPT
   track_interface {
     bond0
   }
@@ -171,6 +171,19 @@ def test_a_start_delay_is_keepaliveds_own() -> None:
     text = rendered("{keepalived: {vrrpInstance: {startDelay: 30}}}")
     assert "  vrrp_startup_delay 30\n" in text.partition("}")[0]
     assert "startup" not in rendered("{}")
+
+
+def test_a_better_node_waits_before_it_preempts_as_keepalived_has_it() -> None:
+    assert "  preempt_delay 30\n" in rendered(
+        "{keepalived: {vrrpInstance: {nopreempt: false, preemptDelay: 30}}}"
+    )
+    assert "preempt_delay" not in rendered("{keepalived: {vrrpInstance: {preemptDelay: 30}}}")
+    text = rendered(
+        "{keepalived: {vrrpInstance: {nopreempt: false, preemptDelay: 30}},"
+        " nodes: {a: {state: MASTER}, b: {priority: 9}}}"
+    )
+    assert "$PREEMPT=preempt_delay 30\n@a $PREEMPT=\n" in text
+    assert "  $PREEMPT\n" in text
 
 
 def test_plain_keepalived_asks_the_api_server_where_the_values_say_so() -> None:
@@ -294,14 +307,14 @@ LINES = re.compile(
             rf"vrrp_(?:sync_group|instance) {WORD} \{{",
             r"(?:group|authentication|track_interface|unicast_peer|virtual_ipaddress) \{",
             rf"(?:@{NODE} )?\$(?:STATE|INTERFACE|PRIORITY)={WORD}",
-            rf"(?:@{NODE} )?\$(?:NOPREEMPT=(?:nopreempt)?|SOURCE[46]=(?:unicast_src_ip {WORD})?)",
-            r"\$(?:NOPREEMPT|SOURCE4|SOURCE6)",
+            rf"(?:@{NODE} )?\$(?:PREEMPT=(?:nopreempt|preempt_delay [0-9]+)?|SOURCE[46]=(?:unicast_src_ip {WORD})?)",
+            r"\$(?:PREEMPT|SOURCE4|SOURCE6)",
             rf"router_id {WORD}",
             r"vrrp_version [23]",
             r"vrrp_garp_(?:master_(?:delay|refresh|repeat|refresh_repeat)|lower_prio_(?:delay|repeat)) [0-9]+",
             r"vrrp_startup_delay [0-9]+(?:\.[0-9]{1,2})?",
             r"vrrp_(?:higher_prio_send_advert|lower_prio_no_advert) true",
-            r"vrrp_check_unicast_src|reload_check_config|nopreempt|old_unicast_checksum never",
+            r"vrrp_check_unicast_src|reload_check_config|nopreempt|preempt_delay [0-9]+|old_unicast_checksum never",
             r"script_user root|enable_script_security|vrrp_script api_server \{|track_script \{",
             (
                 r"script \"/bin/sh -c 'wget -qS -O /dev/null --no-check-certificate "

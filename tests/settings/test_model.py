@@ -39,14 +39,27 @@ def test_a_node_has_what_keepalived_would_make_of_it(values: str, state: str, no
     assert (node.state, node.nopreempt) == (state, nopreempt)
 
 
+@pytest.mark.parametrize(
+    ("values", "delay"),
+    [
+        ("nopreempt: false, preemptDelay: 30", 30),
+        ("nopreempt: true, preemptDelay: 30", 0),
+        ("nopreempt: false, preemptDelay: 30, state: MASTER", 0),
+        ("nopreempt: false, preemptDelay: 30, priority: 255", 0),
+    ],
+)
+def test_who_takes_the_vip_at_once_or_never_waits_for_nothing(values: str, delay: int) -> None:
+    assert settings(f"{{keepalived: {{vrrpInstance: {{{values}}}}}}}").node().preempt_delay == delay
+
+
 def test_a_node_has_its_own_values_over_the_common_ones() -> None:
     common = settings(
         "{keepalived: {vrrpInstance: {unicastSourceAddress: 198.18.0.7}},"
         " nodes: {a: {priority: 9, interface: eth9, state: MASTER, unicastSourceAddress: 198.18.0.9}, b: {}}}"
     )
-    assert common.node("a") == Node("a", "MASTER", "eth9", 9, False, ("198.18.0.9",))
-    assert common.node("b") == Node("b", "BACKUP", "eth0", 100, True, ("198.18.0.7",))
-    assert common.node("unknown") == Node("unknown", "BACKUP", "eth0", 100, True, ("198.18.0.7",))
+    assert common.node("a") == Node("a", "MASTER", "eth9", 9, False, 0, ("198.18.0.9",))
+    assert common.node("b") == Node("b", "BACKUP", "eth0", 100, True, 0, ("198.18.0.7",))
+    assert common.node("unknown") == Node("unknown", "BACKUP", "eth0", 100, True, 0, ("198.18.0.7",))
 
 
 def test_each_address_family_has_its_virtual_router() -> None:

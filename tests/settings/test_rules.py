@@ -181,6 +181,29 @@ CASES = {
         "{nodes: {cp-1: {state: MASTER, priority: 7}}}",
         "{nodes: {cp-1: {state: BACKUP, priority: 7}}}",
     ),
+    "a delay of what never comes": Case(
+        "warning",
+        f"{INSTANCE}.preemptDelay",
+        "preemptDelay does nothing with nopreempt, under which no better node takes the VIP, found 30 s with nopreempt",
+        instance("preemptDelay: 30"),
+        instance("preemptDelay: 30, nopreempt: false"),
+    ),
+    "a delay for the owner": Case(
+        "warning",
+        f"{INSTANCE}.preemptDelay",
+        "preemptDelay does nothing on a node with `state: MASTER` or priority 255, which takes the VIP at once,"
+        " found 30 s",
+        instance("preemptDelay: 30, nopreempt: false, priority: 255"),
+        instance("preemptDelay: 30, nopreempt: false, priority: 254"),
+    ),
+    "a delay for a MASTER": Case(
+        "warning",
+        f"{INSTANCE}.preemptDelay",
+        "preemptDelay does nothing on a node with `state: MASTER` or priority 255, which takes the VIP at once,"
+        " found 30 s",
+        instance("preemptDelay: 30, nopreempt: false, state: MASTER"),
+        instance("preemptDelay: 0, nopreempt: false, state: MASTER"),
+    ),
     "owner with nopreempt": Case(
         "warning",
         f"{INSTANCE}.nopreempt",

@@ -377,6 +377,7 @@ PLAIN: dict[str, object] = {
 def random_configs(random: Random, *, plain: float = 0.0) -> list[m.Config]:
     scale = random.choice((0.05, 0.1, 0.5, 1.0, 2.0))
     preempt = random.random() < 0.5
+    delay = scale * random.choice((0.0, 0.0, 1.0, 3.0))
     equal = random.random() < 0.4
     same = random.random() < 0.7
     configs = []
@@ -385,7 +386,11 @@ def random_configs(random: Random, *, plain: float = 0.0) -> list[m.Config]:
         interval = scale if same else scale * random.choice((0.5, 1.0, 2.0))
         mixed = random.random() < 0.1
         others = PLAIN if random.random() < plain else {}
-        configs.append(config(index, priority, interval=interval, preempt=preempt != mixed, **others))
+        configs.append(
+            config(
+                index, priority, interval=interval, preempt=preempt != mixed, preempt_delay=delay, **others
+            )
+        )
     if random.random() < 0.3 and scale >= 1.0:
         configs = [replace(c, version=2, interval=scale) for c in configs]
     random.shuffle(configs)
@@ -406,7 +411,12 @@ def history(seed: int, *, plain: float = 0.0) -> World:
     world.run_until(end)
     repair(world)
     down = world.longest_down()  # intervals may have grown
-    rest = world.now + 3 * down + (3 if world.native else TAIL)
+    rest = (
+        world.now
+        + 3 * down
+        + (3 if world.native else TAIL)
+        + max(c.config.preempt_delay for c in world.nodes)
+    )
     world.run_until(rest)
     settled, packets = len(world.changes), world.packets
     world.run_until(rest + down)

@@ -443,6 +443,69 @@ class TestPacedArp:
         assert step(CONFIG, backup(), AddressLost(VIP), 0.5)[1] == ()
 
 
+class TestPreemptDelay:
+    """A better router lets a healthy Master be for so long, and until its own API server is steady."""
+
+    WAITS = replace(CONFIG, preempt_delay=30.0)
+
+    def test_a_worse_master_is_let_be_and_then_displaced(self):
+        state, _ = step(self.WAITS, backup(10.0), advert(90), 8.0)
+        assert state.role.displace_at == 38.0
+        for second in range(9, 38):
+            state, actions = step(self.WAITS, state, advert(90), float(second))
+            assert actions == ()
+            assert deadline(state) == min(second + 3.609375, 38.0)
+        state, actions = step(self.WAITS, state, Timer(), 38.0)
+        assert actions == (SendAdvert(100), changed(Backup, Claiming, Reason.PREEMPT_DELAY))
+
+    def test_the_wait_is_over_when_the_master_falls_silent_or_resigns(self):
+        state, _ = step(self.WAITS, backup(10.0), advert(90), 8.0)
+        assert deadline(state) == 11.609375
+        assert step(self.WAITS, state, Timer(), 11.61)[1][1].reason is Reason.MASTER_DOWN
+        state, _ = step(self.WAITS, state, advert(0), 9.0)
+        assert deadline(state) == 9.03046875
+
+    def test_another_worse_master_is_let_be_for_what_is_left_of_it(self):
+        state, _ = step(self.WAITS, backup(10.0), advert(90), 8.0)
+        state, _ = step(self.WAITS, state, advert(95, source=LOWER), 12.0)
+        assert (state.role.master, state.role.displace_at) == (LOWER, 38.0)
+
+    @pytest.mark.parametrize("priority", [100, 110])
+    def test_a_master_that_is_not_worse_stays(self, priority):
+        state, _ = step(self.WAITS, backup(10.0), advert(90), 8.0)
+        state, _ = step(self.WAITS, state, advert(priority), 9.0)
+        assert state.role.displace_at == math.inf
+        state, _ = step(self.WAITS, state, advert(90), 20.0)
+        assert state.role.displace_at == 50.0
+
+    def test_under_nopreempt_there_is_nothing_to_wait_for(self):
+        state, _ = step(replace(self.WAITS, preempt=False), backup(10.0), advert(90), 8.0)
+        assert deadline(state) == 11.609375
+
+    def test_who_is_not_steady_lets_it_be_and_waits_from_when_it_is(self):
+        state, _ = step(self.WAITS, backup(10.0, steady=False), advert(90), 8.0)
+        assert (deadline(state), state.role.displace_at) == (11.609375, math.inf)
+        state, actions = step(self.WAITS, state, Health(Standing.HEALTHY), 8.5)
+        assert (actions, state.role.displace_at) == ((), 38.5)
+        state, _ = step(self.WAITS, state, Health(Standing.HEALTHY, steady=False), 9.0)
+        assert state.role.displace_at == math.inf
+
+    def test_without_a_delay_being_steady_is_enough(self):
+        state, _ = step(CONFIG, backup(10.0, steady=False), advert(90), 8.0)
+        assert deadline(state) == 11.609375
+        state, _ = step(CONFIG, state, advert(90), 9.0)
+        assert deadline(state) == 12.609375
+        state, _ = step(CONFIG, state, Health(Standing.HEALTHY), 9.5)
+        state, _ = step(CONFIG, state, advert(90), 10.0)
+        assert deadline(state) == 12.609375
+
+    def test_who_is_not_steady_succeeds_and_displaces_as_any_other(self):
+        state, _ = step(CONFIG, backup(10.0, steady=False), advert(0), 9.0)
+        assert deadline(state) == 9.03046875
+        state, _ = step(CONFIG, backup(10.0, steady=False), advert(1), 9.0)
+        assert deadline(state) == 9.03046875
+
+
 class TestLastResort:
     def test_a_master_that_turns_unhealthy_resigns_and_comes_back_with_priority_one(self):
         state, actions = step(CONFIG, master(), Health(Standing.DEAD), 0.5)
@@ -548,6 +611,17 @@ class TestLastResort:
     def test_whoever_keeps_to_the_letter_takes_a_low_priority_for_what_it_is(self):
         state, _ = step(LETTER, backup(10.0), advert(1), 8.0)
         assert deadline(state) == 10.0
+
+    def test_what_became_unhealthy_while_a_better_one_waited_is_displaced_at_once(self):
+        waits = replace(CONFIG, preempt_delay=30.0)
+        state, _ = step(waits, backup(10.0), advert(90), 8.0)
+        assert state.role.displace_at == 38.0
+        state, _ = step(waits, state, advert(1), 9.0)
+        assert deadline(state) == 9.03046875
+        assert step(waits, state, Timer(), 9.031)[1][1].reason is Reason.MASTER_UNHEALTHY
+        # And one that recovers in time is again given all of the delay.
+        state, _ = step(waits, state, advert(90), 9.025)
+        assert state.role.displace_at == 39.025
 
     def test_switched_off_the_unhealthy_take_no_part(self):
         config = replace(CONFIG, last_resort=False)

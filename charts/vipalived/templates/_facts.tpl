@@ -82,7 +82,14 @@ Takes (dict "values" .Values "override" OVERRIDE).
 {{- if and (eq (int .values.keepalived.vrrpVersion) 2) (eq $instance.authentication.authType "AH") (ne $priority 255) -}}
   {{- $state = "BACKUP" -}}
 {{- end -}}
-{{- $nopreempt := and $instance.nopreempt (eq $state "BACKUP") (ne $priority 255) -}}
+{{- $preempt := "" -}}
+{{- if and (eq $state "BACKUP") (ne $priority 255) -}}
+  {{- if $instance.nopreempt -}}
+    {{- $preempt = "nopreempt" -}}
+  {{- else if int $instance.preemptDelay -}}
+    {{- $preempt = printf "preempt_delay %d" (int $instance.preemptDelay) -}}
+  {{- end -}}
+{{- end -}}
 {{- $sources := dict -}}
 {{- range (include "vipalived.sources" (default $instance.unicastSourceAddress $override.unicastSourceAddress) | fromJson).list -}}
   {{- $_ := set $sources (include "vipalived.family" .) (printf "unicast_src_ip %s" .) -}}
@@ -91,7 +98,7 @@ Takes (dict "values" .Values "override" OVERRIDE).
   "STATE" $state
   "INTERFACE" (default $instance.interface $override.interface)
   "PRIORITY" (toString $priority)
-  "NOPREEMPT" (ternary "nopreempt" "" $nopreempt)
+  "PREEMPT" $preempt
   "SOURCE4" (default "" (get $sources "4"))
   "SOURCE6" (default "" (get $sources "6"))
 | toJson -}}

@@ -21,7 +21,7 @@ The values that differ from node to node: the common one first, then each node's
 */}}
 {{- define "vipalived.parameters" -}}
 {{- $common := include "vipalived.node" (dict "values" .Values) | fromJson -}}
-{{- range $parameter := list "STATE" "INTERFACE" "PRIORITY" "NOPREEMPT" "SOURCE4" "SOURCE6" -}}
+{{- range $parameter := list "STATE" "INTERFACE" "PRIORITY" "PREEMPT" "SOURCE4" "SOURCE6" -}}
   {{- if hasPrefix "$" (include "vipalived.value" (dict "values" $.Values "parameter" $parameter)) -}}
     {{- printf "$%s=%s\n" $parameter (get $common $parameter) -}}
     {{- range $name, $override := $.Values.nodes -}}
@@ -89,7 +89,7 @@ vrrp_instance {{ $instance.name }}{{ if $index }}_V{{ $family }}{{ end }} {
   virtual_router_id {{ include "vipalived.virtualRouterId" $ }}
   priority {{ include "vipalived.value" (dict "values" $.Values "parameter" "PRIORITY") }}
   advert_int {{ $instance.advertInt | toString | float64 }}
-  {{- with include "vipalived.value" (dict "values" $.Values "parameter" "NOPREEMPT") }}
+  {{- with include "vipalived.value" (dict "values" $.Values "parameter" "PREEMPT") }}
   {{ . }}
   {{- end }}
   {{- if and (eq (int $.Values.keepalived.vrrpVersion) 2) $instance.authentication.authPass }}

@@ -180,6 +180,12 @@
 {{- if and $instance.nopreempt (has "255" $facts.priorities) -}}
 {{- print "- keepalived.vrrpInstance.nopreempt: nopreempt does nothing with priority 255, which always preempts\n  hint: use a priority below 255, or `nopreempt: false`\n" -}}
 {{- end -}}
+{{- if and $instance.nopreempt (int $instance.preemptDelay) -}}
+{{- print "- keepalived.vrrpInstance.preemptDelay: preemptDelay does nothing with nopreempt, under which no better node takes the VIP\n  hint: set `nopreempt: false`, or remove it\n" -}}
+{{- end -}}
+{{- if and (not $instance.nopreempt) (int $instance.preemptDelay) (or $facts.masterNotOwner (has "255" $facts.priorities)) -}}
+{{- print "- keepalived.vrrpInstance.preemptDelay: preemptDelay does nothing on a node with `state: MASTER` or priority 255, which takes the VIP at once\n  hint: use `state: BACKUP` and a priority below 255, or remove it\n" -}}
+{{- end -}}
 {{- if $facts.severalOwners -}}
 {{- print "- keepalived.vrrpInstance.priority: only one node can be the address owner (priority 255); several fight for the VIP\n  hint: set it for one node: `nodes: {NODE: {priority: 255}}`\n" -}}
 {{- end -}}

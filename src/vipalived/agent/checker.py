@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from vipalived.agent.connection import Connection, Finding
 from vipalived.agent.target import Target
 from vipalived.health.judge import HealthCheck, Outcome, State, judge, pause
-from vipalived.vrrp.model import Standing
+from vipalived.vrrp.model import Health, Standing
 
 _STRIKES = 2
 """A dying server may break the connection that replaces a broken one; it refuses the next."""
@@ -27,12 +27,12 @@ class _Question:
 
 
 class Checker:
-    """Asks from `start` until `close`; `told` hears each new standing, and each new error while not healthy."""
+    """Asks from `start` until `close`; `told` hears each change of `health`, and each new error while not healthy."""
 
     def __init__(
         self,
         check: HealthCheck,
-        told: Callable[[Standing, str], None],
+        told: Callable[[Health, str], None],
         *,
         standing: Standing = Standing.UNPROVEN,
     ) -> None:
@@ -53,6 +53,11 @@ class Checker:
     def standing(self) -> Standing:
         """What is known of the API server by now."""
         return self._state.standing
+
+    @property
+    def health(self) -> Health:
+        """What the state machine is to know of it."""
+        return Health(self.standing, self._state.steady(self._check))
 
     # life
 
@@ -107,7 +112,7 @@ class Checker:
         self._note(finding)
 
     def _note(self, finding: Finding) -> None:
-        before, error = self._state.standing, self.error
+        before, error = self.health, self.error
         self._state = judge(self._check, self._state, finding.outcome, self._loop.time())
         if self._state.successes and self.standing is Standing.HEALTHY:
             self.error = ""
@@ -117,8 +122,8 @@ class Checker:
         if self._timer is not None and self._loop.time() + again < self._timer.when():
             self._arm(again)
         another = self.standing is not Standing.HEALTHY and self.error != error
-        if self.standing is not before or another:
-            self._told(self.standing, self.error)
+        if self.health != before or another:
+            self._told(self.health, self.error)
 
     # the connections
 

@@ -62,7 +62,7 @@ class Ground:
         self._kernel = Kernel()
         self.members = [Member(member, self._kernel, ledger, self._trouble) for member in plan.members]
         self.readers = Readers(self._trouble)
-        self.standing = Standing.HEALTHY
+        self.reported = Health(Standing.HEALTHY)
         self.view = View({}, {})
         self.index = 0
         self._loop = asyncio.get_running_loop()
@@ -271,9 +271,9 @@ class Ground:
         """The API server's standing, or a dead node's where a tracked interface is down."""
         links = [self.view.link(name) for name in self.plan.tracked]
         whole = all(link is not None and link.running for link in links)
-        standing = self.standing if whole else Standing.DEAD
-        if standing is not self._state().standing:
-            self._step(Health(standing))
+        health, state = self.reported if whole else Health(Standing.DEAD), self._state()
+        if health != Health(state.standing, state.steady):
+            self._step(health)
 
     def _try_again(self) -> None:
         if self._retry is None:

@@ -23,13 +23,13 @@ from vipalived.vrrp.model import (
     Changed,
     Event,
     ForeignClaim,
+    Health,
     Initialize,
     Master,
     Reconfigured,
     Rejoin,
     Release,
     Shutdown,
-    Standing,
     Startup,
     State,
     Stranger,
@@ -208,9 +208,9 @@ class Engine:
 
     # what others tell the engine
 
-    def stand(self, standing: Standing) -> None:
+    def stand(self, health: Health) -> None:
         """What the health check says of the node from now on."""
-        self._ground.standing = standing
+        self._ground.reported = health
         if self.state.started:
             self._ground.health()
 

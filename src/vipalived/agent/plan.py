@@ -46,6 +46,7 @@ class MemberPlan:
     garp: Garp
     departures: Departures = Departures()
     ask_first: bool = True
+    preempt_delay: float = 0.0
     start_delay: float = 0.0
     auth: Auth | None = None
     peers: frozenset[IPAddress] = frozenset()
@@ -66,6 +67,7 @@ class MemberPlan:
             version=self.version,
             interval=self.interval,
             preempt=self.preempt,
+            preempt_delay=self.preempt_delay,
             garp=self.garp if self.departures.paced_garp else replace(self.garp, spread=0.0),
             hitless=self.departures.hitless_resignation,
             prompt_succession=self.departures.prompt_succession,
@@ -211,6 +213,7 @@ def _member(settings: Settings, node: str, router: VirtualRouter) -> MemberPlan:
         priority=own.priority,
         interval=float(instance.advert_int),
         preempt=not own.nopreempt,
+        preempt_delay=float(own.preempt_delay),
         addresses=router.addresses,
         garp=Garp(
             repeat=garp.master_repeat,

@@ -28,7 +28,7 @@ from vipalived.agent.succession import Claimant, Seat
 from vipalived.agent.watch import watch
 from vipalived.interfaces import AUTO, Undecided
 from vipalived.net import clock
-from vipalived.vrrp.model import Standing
+from vipalived.vrrp.model import Health, Standing
 
 _WAITING: Final = 1.0
 """Seconds between two looks for an interface where there is none yet."""
@@ -53,7 +53,7 @@ class Service:
 
     def __init__(self, sources: Sources, plan: Plan) -> None:
         self._sources, self._plan = sources, plan
-        self._standing = Standing.HEALTHY if plan.health is None else Standing.UNPROVEN
+        self._health = Health(Standing.HEALTHY if plan.health is None else Standing.UNPROVEN)
         self._released_until: float | None = None
         self._ledger = Ledger(plan)
         self._engine: Engine | None = None
@@ -129,7 +129,7 @@ class Service:
             self._escaped = self._loop.create_future()
             engine = self._engine = Engine(plan, self._ledger)
             try:
-                engine.stand(self._standing)
+                engine.stand(self._health)
                 engine.start(inherited=seat.inherited)
                 if self._released_until is not None:
                     engine.release()
@@ -215,7 +215,7 @@ class Service:
         self._ledger.state("WAITING", "another-instance-on-this-node")
 
     def _claimant(self) -> Claimant:
-        return Claimant(self._plan.role, self._standing, self._released_until is not None)
+        return Claimant(self._plan.role, self._health.standing, self._released_until is not None)
 
     @staticmethod
     async def _first(*waits: Coroutine[object, object, object]) -> None:
@@ -245,7 +245,7 @@ class Service:
 
     async def _resign(self, engine: Engine, seat: Seat) -> None:
         """To an instance that waits on this host, if it is an equal one; else to another node."""
-        role, standing = self._plan.role, self._standing
+        role, standing = self._plan.role, self._health.standing
         try:
             if role and (why := await seat.find_heir(lambda one: one.unfit(role, standing))):
                 self._log.say(f"not left to the other instance on this host: {why}")
@@ -266,19 +266,21 @@ class Service:
                 checker, self._checker = self._checker, None
                 await checker.close()
             if plan is not None and plan.health is not None:
-                self._checker = Checker(plan.health, self._stand, standing=self._standing)
+                self._checker = Checker(plan.health, self._stand, standing=self._health.standing)
                 self._checker.start()
             elif plan is not None:
-                self._stand(Standing.HEALTHY, "it is not checked")
+                self._stand(Health(Standing.HEALTHY), "it is not checked")
 
-    def _stand(self, standing: Standing, error: str) -> None:
+    def _stand(self, health: Health, error: str) -> None:
+        standing, before = health.standing, self._health.standing
         self._ledger.health(standing, error)
-        if standing is not self._standing:
+        if standing is not before:
             because = f" ({error})" if error else ""
-            self._log.say(f"the API server: {self._standing} -> {standing}{because}")
-            self._standing = standing
+            self._log.say(f"the API server: {before} -> {standing}{because}")
+        if health != self._health:
+            self._health = health
             if self._engine is not None:
-                self._engine.stand(standing)
+                self._engine.stand(health)
 
     # what the operator asks
 

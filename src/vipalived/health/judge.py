@@ -72,6 +72,10 @@ class State:
     refused: bool = False
     forbidden_since: float | None = None
 
+    def steady(self, check: HealthCheck) -> bool:
+        """Whether it has answered well once more than it takes to be healthy, and just now: enough to preempt by."""
+        return self.standing is Standing.HEALTHY and self.successes > check.rise
+
 
 def judge(check: HealthCheck, state: State, outcome: Outcome, now: float) -> State:
     """What one more outcome, which came at `now` (seconds, any monotonic clock), makes of the state."""

@@ -29,7 +29,7 @@ _PARAMETERS: dict[str, Callable[[Node], str]] = {
     "STATE": lambda node: node.state,
     "INTERFACE": lambda node: node.interface,
     "PRIORITY": lambda node: str(node.priority),
-    "NOPREEMPT": lambda node: "nopreempt" if node.nopreempt else "",
+    "PREEMPT": lambda node: "nopreempt" if node.nopreempt else _preempt_delay(node),
     "SOURCE4": lambda node: _source(node, 4),
     "SOURCE6": lambda node: _source(node, 6),
 }
@@ -55,6 +55,10 @@ def _text(lines: Iterator[str]) -> str:
 def _source(node: Node, family: int) -> str:
     address = node.source(family)
     return f"unicast_src_ip {address}" if address else ""
+
+
+def _preempt_delay(node: Node) -> str:
+    return f"preempt_delay {node.preempt_delay}" if node.preempt_delay else ""
 
 
 def _value(settings: Settings, parameter: str) -> str:
@@ -145,8 +149,8 @@ def _instance(settings: Settings, router: VirtualRouter) -> Iterator[str]:
         yield f"virtual_router_id {settings.vrid}"
         yield f"priority {_value(settings, 'PRIORITY')}"
         yield f"advert_int {instance.advert_int:g}"
-        if nopreempt := _value(settings, "NOPREEMPT"):
-            yield nopreempt
+        if preemption := _value(settings, "PREEMPT"):
+            yield preemption
         yield from _authentication(settings)
         yield from _track_interface(settings)
         if settings.runs_script:

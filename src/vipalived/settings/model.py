@@ -269,6 +269,8 @@ class VrrpInstance(Model):
     """Advertisement interval in seconds; hundredths (0.01 to 40.95) under VRRPv3, whole seconds under VRRPv2"""
     nopreempt: bool = True
     """Enable non-preemptive mode"""
+    preempt_delay: Whole = Field(0, ge=0, le=1000)
+    """Seconds that a better node waits before it takes the VIP from a healthy holder, with `nopreempt: false`"""
     start_delay: Seconds = 0
     """Seconds beyond the usual that a starting node which hears nobody waits, for switch ports that open late"""
     authentication: Authentication = Authentication()
@@ -575,15 +577,17 @@ class Settings(Model):
         owner = priority == 255
         state = override.state or instance.state
         # keepalived clears what follows by itself, with a complaint: a MASTER that is not the address
-        # owner cannot run under AH, and neither a MASTER nor the owner can be nopreempt.
+        # owner cannot run under AH, and neither a MASTER nor the owner lets a worse one be.
         if self.uses_ah and not owner:
             state = "BACKUP"
+        waits = state == "BACKUP" and not owner
         return Node(
             name=name,
             state=state,
             interface=override.interface or instance.interface,
             priority=priority,
-            nopreempt=instance.nopreempt and state == "BACKUP" and not owner,
+            nopreempt=instance.nopreempt and waits,
+            preempt_delay=instance.preempt_delay if waits and not instance.nopreempt else 0,
             sources=addresses_of(override.unicast_source_address or instance.unicast_source_address),
         )
 
@@ -677,6 +681,7 @@ class Node:
     interface: str
     priority: int
     nopreempt: bool
+    preempt_delay: int
     sources: tuple[str, ...] = ()
 
     def source(self, family: int) -> str:

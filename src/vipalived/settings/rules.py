@@ -167,6 +167,29 @@ RULES: tuple[Rule, ...] = (
         reads=".priority .nopreempt nodes",
     ),
     warning(
+        ".preemptDelay",
+        "preemptDelay does nothing with nopreempt, under which no better node takes the VIP",
+        "set `nopreempt: false`, or remove it",
+        lambda f: when(
+            f.instance.nopreempt and f.instance.preempt_delay > 0,
+            f"{f.instance.preempt_delay} s with nopreempt",
+        ),
+        "and $instance.nopreempt (int $instance.preemptDelay)",
+        reads=".preemptDelay .nopreempt",
+    ),
+    warning(
+        ".preemptDelay",
+        "preemptDelay does nothing on a node with `state: MASTER` or priority 255, which takes the VIP at once",
+        "use `state: BACKUP` and a priority below 255, or remove it",
+        lambda f: when(
+            not f.instance.nopreempt and f.instance.preempt_delay > 0 and (f.masters or 255 in f.priorities),
+            f"{f.instance.preempt_delay} s",
+        ),
+        "and (not $instance.nopreempt) (int $instance.preemptDelay)"
+        ' (or $facts.masterNotOwner (has "255" $facts.priorities))',
+        reads=".preemptDelay .nopreempt .state .priority nodes",
+    ),
+    warning(
         ".priority",
         "only one node can be the address owner (priority 255); several fight for the VIP",
         "set it for one node: `nodes: {NODE: {priority: 255}}`",

@@ -78,6 +78,7 @@ class Reason(StrEnum):
     MASTER_DOWN = "master-down-expired"
     MASTER_RESIGNED = "master-resigned"
     MASTER_UNHEALTHY = "master-is-unhealthy"
+    PREEMPT_DELAY = "preempt-delay-expired"
     CLAIM_UNOPPOSED = "claim-unopposed"
     BETTER_CLAIM = "better-claim-heard"
     FOREIGN_HOLDER = "foreign-holder"
@@ -124,6 +125,8 @@ class Config:
     version: Version = 3
     interval: float = 1.0
     preempt: bool = True
+    preempt_delay: float = 0.0
+    """Seconds that a Backup lets a worse Master be, where it preempts at all; 0 is the RFC's own way."""
     garp: Garp = field(default_factory=Garp)
     hitless: bool = True
     """A Master keeps the addresses until its successor owns them: `linger` after the successor's
@@ -188,7 +191,7 @@ class Backup:
     """Waits. `interval` is the Master's, learned; `master` is who it is, last heard at `heard_at`.
 
     `displace_at`: when this router takes over although the Master lives, as its `master_priority` says that it is
-    not healthy.
+    not healthy, or worse; `displace_reason` is which of them.
     """
 
     master_down_at: float
@@ -197,6 +200,7 @@ class Backup:
     reason: Reason = Reason.MASTER_DOWN
     master_priority: int | None = None
     displace_at: float = math.inf
+    displace_reason: Reason = Reason.MASTER_UNHEALTHY
     heard_at: float = -math.inf
 
 
@@ -264,14 +268,16 @@ Role = Initialize | Backup | Adopting | Claiming | Master | Resigning
 class State:
     """A router between two steps: its role, and what it has been told about the world.
 
-    `barred`: one of the addresses is the node's own. `acquainted`: it has heard another router of its kind, or claimed
-    the addresses, in this life. Before that a stranger, heard of last, keeps it from claiming until `occupied_until`.
-    Until it hears somebody, it does not claim before `waits_until`, and may be deaf up to `deaf_until`.
+    `steady`: see `Health`. `barred`: one of the addresses is the node's own. `acquainted`: it has heard another
+    router of its kind, or claimed the addresses, in this life. Before that a stranger, heard of last, keeps it from
+    claiming until `occupied_until`. Until it hears somebody, it does not claim before `waits_until`, and may be deaf
+    up to `deaf_until`.
     """
 
     role: Role = field(default_factory=Initialize)
     started: bool = False
     standing: Standing = Standing.HEALTHY
+    steady: bool = True
     link: bool = True
     released: bool = False
     barred: bool = False
@@ -324,9 +330,10 @@ class Advert:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The health check changed its mind."""
+    """The health check changed its mind. Who is not `steady` takes nothing from a healthy Master."""
 
     standing: Standing
+    steady: bool = True
 
 
 @dataclass(frozen=True, slots=True)

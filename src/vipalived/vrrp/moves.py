@@ -411,7 +411,7 @@ def hold_back(turn: Turn) -> Turn:
 def backup_hears(turn: Turn, role: Backup, advert: Advert) -> Backup:
     """RFC 9568 section 6.4.2, and the departures that shorten a Backup's wait."""
     config, now, own_priority = turn.config, turn.now, turn.priority
-    weak = _wait_for(turn, advert.priority) is not None
+    weak = _patience(turn, advert.priority) is not None
     if (advert.priority == RESIGN or weak) and role.master not in (None, advert.source):
         # A resignation's late copy, or the last word of a last resort, must not unseat who has taken over since.
         return role
@@ -424,7 +424,7 @@ def backup_hears(turn: Turn, role: Backup, advert: Advert) -> Backup:
         return role
     heard = role if _is_incumbent(turn, role, advert) else _follows(turn, role, advert)
     low = config.last_resort and advert.priority in RANKS.values()
-    if config.preempt and advert.priority < own_priority and not low:
+    if config.preempt and advert.priority < own_priority and not low and not _holds_back(turn):
         return displacing(turn, heard)
     interval = advert.interval if config.version == 3 else config.interval
     down_at = now + config.down(own_priority, interval)
@@ -449,18 +449,36 @@ def _is_incumbent(turn: Turn, role: Backup, advert: Advert) -> bool:
 
 
 def displacing(turn: Turn, role: Backup) -> Backup:
-    """When to displace a Master that is not healthy, as things are now; a wait under way is not begun anew."""
-    wait = _wait_for(turn, role.master_priority)
-    return replace(role, displace_at=math.inf if wait is None else min(role.displace_at, turn.now + wait))
+    """When to displace a Master that is not healthy, or worse; a wait under way for the same reason goes on."""
+    wait, reason = _wait_for(turn, role.master_priority)
+    at = turn.now + wait
+    if role.displace_reason is reason and wait < math.inf:
+        at = min(at, role.displace_at)
+    return replace(role, displace_at=at, displace_reason=reason)
 
 
-def _wait_for(turn: Turn, master_priority: int | None) -> float | None:
-    """How long to wait before displacing a Master of this priority; None: it may stay."""
+def _wait_for(turn: Turn, master_priority: int | None) -> tuple[float, Reason]:
+    """How long to wait before displacing a Master of this priority, and why; inf: it may stay."""
     config, own_priority = turn.config, turn.priority
-    patience = patience_with(master_priority, own_priority, turn.state.standing)
-    if patience is None or not config.last_resort:
+    patience = _patience(turn, master_priority)
+    if patience is not None:
+        return patience or config.succession(own_priority, config.interval), Reason.MASTER_UNHEALTHY
+    worse = master_priority is not None and master_priority < own_priority
+    sick = config.last_resort and master_priority in RANKS.values()
+    if config.preempt and config.preempt_delay and worse and not sick and turn.state.steady:
+        return config.preempt_delay, Reason.PREEMPT_DELAY
+    return math.inf, Reason.MASTER_UNHEALTHY
+
+
+def _holds_back(turn: Turn) -> bool:
+    """Whether a router that preempts lets a worse Master be for now."""
+    return turn.config.preempt_delay > 0 or not turn.state.steady
+
+
+def _patience(turn: Turn, master_priority: int | None) -> float | None:
+    if not turn.config.last_resort:
         return None
-    return patience or config.succession(own_priority, config.interval)
+    return patience_with(master_priority, turn.priority, turn.state.standing)
 
 
 def patience_with(master_priority: int | None, own_priority: int, standing: Standing) -> float | None:

@@ -151,8 +151,8 @@ def _told(turn: Turn, event: Shutdown | Release | Rejoin | Bar | Health | Link) 
         case Bar(on):
             fact = replace(state, barred=on)
             reason = Reason.OWN_ADDRESS if on else Reason.OWN_ADDRESS_GONE
-        case Health(standing):
-            fact = replace(state, standing=standing)
+        case Health(standing, steady):
+            fact = replace(state, standing=standing, steady=steady)
             reason = Reason.HEALTHY if standing is Standing.HEALTHY else Reason.UNHEALTHY
         case Link(up):
             fact, reason = replace(state, link=up), Reason.LINK_UP if up else Reason.LINK_DOWN
@@ -190,7 +190,9 @@ def _settle(before: Turn, after: Turn, reason: Reason) -> Turn:
     died = before.state.standing is not after.state.standing is Standing.DEAD
     if died and isinstance(role, Master | Claiming):
         return resign(after, reason)
-    return _reprioritize(before, after) if before.priority != after.priority else after
+    if before.priority != after.priority:
+        return _reprioritize(before, after)
+    return after.stay(displacing(after, role)) if isinstance(role, Backup) else after
 
 
 def _reprioritize(before: Turn, after: Turn) -> Turn:
@@ -271,7 +273,7 @@ def _timer(turn: Turn) -> Turn:
             return turn
         case Backup():
             displaces = turn.now < role.master_down_at
-            return claim(turn, Reason.MASTER_UNHEALTHY if displaces else role.reason)
+            return claim(turn, role.displace_reason if displaces else role.reason)
         case Adopting():
             return claim(turn, Reason.ADOPTED, held=True)
         case Claiming():
