@@ -25,6 +25,9 @@ KEPT = (
         "no_holder_ms",
         "moves",
         "http_recovery_ms",
+        "http_blackout_ms",
+        "http_kept_blackout_ms",
+        "http_kept_failed",
         "http_failed",
         "http_cut",
         "http_sent",
@@ -155,7 +158,7 @@ def long_table(runs: dict[str, Row]) -> str:
     """Every figure that a trial has, summarised."""
     head = ["run", "scenario", "engine", "trials", "over the bound", "void", "median", "p99", "max", "bound"]
     head += ["two holders, median / max", "no holder, median / max", "one holder again, median / max"]
-    head += ["failed HTTPS, median / max"]
+    head += ["failed HTTPS, median / max", "HTTPS on a kept connection, median / max"]
     lines = ["| " + " | ".join(head) + " |", "|---|---|---|" + "--:|" * (len(head) - 3)]
     for name, scenario, rows, trials in measured(runs):
         for engine, row in rows.items():
@@ -164,6 +167,7 @@ def long_table(runs: dict[str, Row]) -> str:
             cells += [seconds(row[key]) for key in ("median_ms", "p99_ms", "max_ms", "bound_ms")]
             cells += [spread(mine, f"{key}_ms") for key in ("two_holders", "no_holder", "one_holder")]
             cells.append(spread(mine, "http_failed", lambda count: f"{count:g}"))
+            cells.append(spread(mine, "http_kept_blackout_ms"))
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

@@ -62,8 +62,7 @@ def test_a_second_reader_sees_what_is_written_later(record: Record, tmp_path: Pa
 
 def test_requests_are_read_from_their_lines(tmp_path: Path) -> None:
     file = tmp_path / "requests"
-    file.write_text("100 140 1\n300 330 1\n200 250 0\n900 999 1\n")
-    assert read(file, 200, 900) == [
-        Request(300, True, 330),
-        Request(200, False, 250),
-    ]
+    file.write_text("100 140 1 new\n300 330 1 new\n310 320 0 kept\n200 250 0 new\n900 999 1 kept\n")
+    new, kept = read(file, 200, 900)
+    assert new == [Request(300, True, 330), Request(200, False, 250)]
+    assert kept == [Request(310, False, 320)]

@@ -145,7 +145,13 @@ def test_the_report_has_the_shape_that_is_promised() -> None:
     assert set(written["trials"][0]) >= {
         *("engine", "scenario", "trial", "from", "to", "blackout_ms", "gaps", "lost", "sent"),
         *("two_holders_ms", "no_holder_ms", "http_failed", "http_cut", "http_sent"),
-        *("http_blackout_ms", "http_recovery_ms"),
+        *(
+            "http_blackout_ms",
+            "http_recovery_ms",
+            "http_kept_blackout_ms",
+            "http_kept_failed",
+            "http_kept_sent",
+        ),
     }
     assert (written["trials"][0]["from"], written["trials"][0]["to"]) == ("node-1", "node-2")
     assert written["trials"][0]["gaps"] == [[0.5, 600.0]]

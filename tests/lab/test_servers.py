@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
 import ssl
@@ -13,7 +14,7 @@ import pytest
 import trustme
 
 from vipalived.lab.apiserver import STOPPING
-from vipalived.lab.kubectl import succeeds
+from vipalived.lab.kubectl import TIMEOUT, Client
 from vipalived.lab.servers import ApiServer
 
 LOCAL = "127.0.0.1"
@@ -41,7 +42,11 @@ class Served:
         return answer.status, answer.read().decode()
 
     def answers(self) -> bool:
-        return succeeds(LOCAL, self.port, self.context)
+        with contextlib.closing(self.client()) as client:
+            return client.succeeds()
+
+    def client(self) -> Client:
+        return Client(LOCAL, self.port, self.context)
 
 
 @pytest.fixture
@@ -102,3 +107,34 @@ def test_a_death_cuts_what_is_under_way(served: Served) -> None:
     with pytest.raises(ConnectionError):
         connection.getresponse()
     connection.close()
+
+
+def test_a_client_keeps_its_connection_and_makes_another_when_that_breaks(served: Served) -> None:
+    with contextlib.closing(served.client()) as client:
+        assert client.succeeds()
+        kept = client._connection.sock
+        assert kept is not None
+        assert client.succeeds()
+        assert client._connection.sock is kept
+        served.server.kill()
+        assert not client.succeeds()
+        served.server.start()
+        assert client.succeeds()
+        kept = client._connection.sock
+        # Broken while nobody asked: the request is put again, and succeeds.
+        served.server.kill()
+        served.server.start()
+        assert client.succeeds()
+        assert client._connection.sock is not kept
+
+
+def test_a_client_waits_no_longer_than_it_may_on_either_connection(served: Served) -> None:
+    with contextlib.closing(served.client()) as kept, contextlib.closing(served.client()) as new:
+        assert kept.succeeds()
+        served.server.freeze()
+        for client in (kept, new):
+            began = time.monotonic()
+            assert not client.succeeds()
+            assert TIMEOUT <= time.monotonic() - began < TIMEOUT + 1.0
+        served.server.heal()
+        assert kept.succeeds()

@@ -36,7 +36,7 @@ class Datagram:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTPS request over a connection of its own: when it began, whether it succeeded, when it ended."""
+    """One HTTPS request: when it began, whether it succeeded, when it ended."""
 
     sent: int
     succeeded: bool

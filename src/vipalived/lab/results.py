@@ -20,7 +20,8 @@ class Trial:
     None is a promise that the engine does not make; `stays` is one that it makes. `moves` counts how often the
     VIP came to a node or left one: a move is two of them.
     `http_cut` counts the requests that failed because they were under way when the VIP moved, `http_failed` all
-    others without an answer.
+    others without an answer; these, and the stretches without an answer, are of requests on new connections, and
+    `http_kept_` of those on one that is kept as long as it works.
     `answered_by` holds (node or None, start, end), `marks` (moment, what the lab did then),
     `stalls` (start, length) of the client's own pauses.
     """
@@ -50,6 +51,9 @@ class Trial:
     http_cut: int | None = None
     http_sent: int | None = None
     http_blackout_ms: float | None = None
+    http_kept_failed: int | None = None
+    http_kept_sent: int | None = None
+    http_kept_blackout_ms: float | None = None
     http_recovery_ms: float | None = None
     window_ms: tuple[float, float] | None = None
     answered_by: Sequence[tuple[str | None, float, float]] = ()

@@ -178,8 +178,8 @@ class Stage:
         now = time.monotonic_ns()
         if now - self.marks[-1][0] < AFTERWARDS + _IN_FLIGHT:
             return False
-        requests = read(self.requests, now - AFTERWARDS, now)
-        return bool(requests) and all(request.succeeded for request in requests)
+        new, kept = read(self.requests, now - AFTERWARDS, now)
+        return bool(new and kept) and all(request.succeeded for request in (*new, *kept))
 
     # what the lab does around them
 

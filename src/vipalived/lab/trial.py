@@ -136,7 +136,7 @@ def evaluate(stage: Stage, case: Case) -> Trial:
     """The figures of a stage whose scenario is over."""
     window = Stretch(stage.began, stage.ended - stage.began)
     datagrams = stage.record.between(window.start, window.end)
-    requests = read(stage.requests, window.start, window.end)
+    requests, kept = read(stage.requests, window.start, window.end)
     answered = runs(datagrams, window.end)
     found = gaps(answered)
     pauses = stalls(datagrams, _STALL)
@@ -168,6 +168,9 @@ def evaluate(stage: Stage, case: Case) -> Trial:
         http_cut=len(unlucky),
         http_sent=len(requests),
         http_blackout_ms=milliseconds(request_stretch(requests, window.end)),
+        http_kept_failed=sum(1 for request in kept if not request.succeeded),
+        http_kept_sent=len(kept),
+        http_kept_blackout_ms=milliseconds(request_stretch(kept, window.end)),
         http_recovery_ms=milliseconds(recovery(requests, last_act, window.end)),
         window_ms=(after_fault(window.start), after_fault(window.end)),
         answered_by=[(run.node, after_fault(run.start), after_fault(run.end)) for run in answered],
