@@ -1,5 +1,6 @@
 """Measure every figure that the documents name: `make bench`, or `make bench BENCH="stop crash-0.1s"` for some runs.
 
+`make bench BENCH="--trials 8 day-1"` makes so many trials of each, instead of what the documents want.
 Each run is one call of `vipalived lab run`, which writes out/bench/NAME.json and NAME.html.
 `tools/measurements.py` puts them into the documents.
 """
@@ -30,12 +31,12 @@ class Run:
     check: tuple[str, ...] = ()
     """Below `healthCheck`."""
 
-    def options(self) -> list[str]:
-        """For `vipalived lab run`."""
+    def options(self, trials: int | None) -> list[str]:
+        """For `vipalived lab run`; None: as many trials as the documents want."""
         pairs = [("--scenario", name) for name in self.scenarios] + [("--engine", e) for e in self.engines]
         pairs += [("--set", f"keepalived.vrrpInstance.{value}") for value in self.values]
         pairs += [("--set", f"healthCheck.{value}") for value in self.check]
-        return [*(word for pair in pairs for word in pair), "--repeat", str(self.repeat)]
+        return [*(word for pair in pairs for word in pair), "--repeat", str(trials or self.repeat)]
 
 
 RUNS = {
@@ -89,7 +90,9 @@ def main() -> None:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)}; all unless given"
     )
-    names = parser.parse_args().names or list(NAMES)
+    parser.add_argument("--trials", type=int, help="of each, with each engine")
+    arguments = parser.parse_args()
+    names = arguments.names or list(NAMES)
     if unknown := set(names) - set(NAMES):
         parser.error(f"no such run: {', '.join(sorted(unknown))}; expected {', '.join(NAMES)}")
     OUT.mkdir(parents=True, exist_ok=True)
@@ -103,7 +106,7 @@ def main() -> None:
             str(Path(sys.executable).parent / "vipalived"),
             "lab",
             "run",
-            *RUNS[name].options(),
+            *RUNS[name].options(arguments.trials),
             *outputs,
         ]
         # A broken bound is a result, and has been shown as one; an interrupt ends it all.

@@ -1,7 +1,7 @@
 """Put the figures of `make bench` into the documents: `python tools/measurements.py`.
 
 README.md gets the short tables, docs/measurements.md the long ones, docs/measurements.json every trial
-without what only the pictures need. Runs that are not in out/bench are left out, and said to be.
+without what only the pictures need. What is not in out/bench stays as it was measured before.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from bench import OUT, RUNS
 from marked import replace_section
 
 ROOT = Path(__file__).parent.parent
+DATA = ROOT / "docs" / "measurements.json"
 KEPT = (
     *("engine", "scenario", "trial", "from", "to", "blackout_ms", "lost", "sent", "bound_ms"),
     *(
@@ -172,12 +173,8 @@ def long_table(runs: dict[str, Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def footprint_table() -> str:
-    """Memory and CPU at rest; empty where they were not measured."""
-    file = OUT / "footprint.json"
-    if not file.exists():
-        return "Not measured.\n"
-    report = json.loads(file.read_text(encoding="utf-8"))
+def footprint_table(report: Row) -> str:
+    """Memory and CPU at rest."""
     lines = [
         "| what | role | agents | % of a core, all of them | MiB, the largest |",
         "|---|---|--:|--:|--:|",
@@ -188,12 +185,8 @@ def footprint_table() -> str:
     return "\n".join(lines) + f"\n\nOver {report['seconds']:g} s, with two nodes and nothing else to do.\n"
 
 
-def pods_table() -> str:
-    """The pods' hour; empty where it was not measured."""
-    file = OUT / "pod-soak.json"
-    if not file.exists():
-        return "Not measured.\n"
-    report = json.loads(file.read_text(encoding="utf-8"))
+def pods_table(report: Row) -> str:
+    """The pods' hour."""
     lines = [
         "| pod | minutes | MiB anonymous: first, last, most | MiB at the most | limit reached | ended for memory |",
         "|---|--:|--:|--:|--:|--:|",
@@ -220,25 +213,31 @@ def conditions(runs: dict[str, Row]) -> str:
         {f"{name} {said}" for lab in labs for name, said in lab["engines"].items() if ">" not in name}
     )
     trials = sum(len(report["trials"]) for report in runs.values())
-    return f"{trials} trials, {', '.join(versions)}, Linux {labs[0]['kernel']}, 2 cores.\n"
+    kernels = " and ".join(sorted({lab["kernel"] for lab in labs}))
+    return f"{trials} trials, {', '.join(versions)}, Linux {kernels}, 2 cores.\n"
 
 
 def compact(runs: dict[str, Row]) -> str:
     """The reports less the pictures, one trial a line."""
     parts = []
     for name, report in runs.items():
-        trials = [json.dumps({key: trial.get(key) for key in KEPT}) for trial in report["trials"]]
+        trials = [json.dumps({key: trial[key] for key in KEPT if key in trial}) for trial in report["trials"]]
         head = json.dumps({"lab": report["lab"], "summary": report["summary"]})[:-1]
         parts.append(f'"{name}": {head},\n "trials": [\n  ' + ",\n  ".join(trials) + "\n ]}")
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
+def fresh(name: str) -> Row | None:
+    """What the last `make bench` has measured."""
+    file = OUT / f"{name}.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+
 def main() -> None:
     """Write the documents."""
-    files = {name: OUT / f"{name}.json" for name in RUNS}
-    runs = {
-        name: json.loads(file.read_text(encoding="utf-8")) for name, file in files.items() if file.exists()
-    }
+    measured_before = json.loads(DATA.read_text(encoding="utf-8"))
+    known = {name: fresh(name) or measured_before.get(name) for name in RUNS}
+    runs = {name: report for name, report in known.items() if report is not None}
     if missing := sorted(set(RUNS) - set(runs)):
         print(f"not measured: {', '.join(missing)}", file=sys.stderr)
     for document in (ROOT / "README.md", ROOT / "docs" / "measurements.md"):
@@ -247,9 +246,13 @@ def main() -> None:
         replace_section(document, "baseline", baseline_table(runs["baseline"]))
     document = ROOT / "docs" / "measurements.md"
     replace_section(document, "every figure", long_table(runs))
-    replace_section(document, "footprint", footprint_table())
-    replace_section(document, "pods", pods_table())
-    (ROOT / "docs" / "measurements.json").write_text(compact(runs), encoding="utf-8")
+    for section, name, table in (
+        ("footprint", "footprint", footprint_table),
+        ("pods", "pod-soak", pods_table),
+    ):
+        if report := fresh(name):
+            replace_section(document, section, table(report))
+    DATA.write_text(compact(runs), encoding="utf-8")
 
 
 if __name__ == "__main__":

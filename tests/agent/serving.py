@@ -66,8 +66,8 @@ class Controls:
     def snapshot(self) -> Snapshot:
         return self.story.shown()
 
-    def release(self, seconds: float | None) -> None:
-        self.asked.append(seconds)
+    def release(self, seconds: float | None, *, force: bool) -> None:
+        self.asked.append((seconds, force))
 
     def rejoin(self) -> None:
         self.asked.append("rejoin")

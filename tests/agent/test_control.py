@@ -64,13 +64,13 @@ def test_the_status_is_the_snapshot(tmp_path: Path, controls: Controls) -> None:
 
 
 def test_release_and_rejoin_reach_the_agent(tmp_path: Path, controls: Controls) -> None:
-    ask(tmp_path, "release", seconds=None)
-    ask(tmp_path, "release", seconds=600)
+    ask(tmp_path, "release", seconds=None, force=False)
+    ask(tmp_path, "release", seconds=600, force=True)
     ask(tmp_path, "rejoin")
-    assert controls.asked == [None, 600.0, "rejoin"]
+    assert controls.asked == [(None, False), (600.0, True), "rejoin"]
 
 
-COMMANDS = "expected the command `status`, `release` (with `seconds`) or `rejoin`"
+COMMANDS = "expected the command `status`, `release` (with `seconds` and `force`) or `rejoin`"
 LINE = "expected one line of JSON with at most 4096 bytes"
 
 
@@ -87,18 +87,26 @@ LINE = "expected one line of JSON with at most 4096 bytes"
         (b'{"command": "stop"}\n', COMMANDS),
         (b'{"command": ["status"]}\n', COMMANDS),
         (b'{"command": "release"}\n', COMMANDS),
-        (b'{"command": "release", "seconds": "10"}\n', "expected `seconds` to be a number or null"),
-        (b'{"command": "release", "seconds": true}\n', "expected `seconds` to be a number or null"),
+        (b'{"command": "release", "seconds": null}\n', COMMANDS),
+        (b'{"command": "release", "seconds": null, "force": 1}\n', COMMANDS),
         (
-            b'{"command": "release", "seconds": -1}\n',
+            b'{"command": "release", "seconds": "10", "force": false}\n',
+            "expected `seconds` to be a number or null",
+        ),
+        (
+            b'{"command": "release", "seconds": true, "force": false}\n',
+            "expected `seconds` to be a number or null",
+        ),
+        (
+            b'{"command": "release", "seconds": -1, "force": false}\n',
             "expected more than 0 and at most 31536000 seconds, found -1",
         ),
         (
-            b'{"command": "release", "seconds": NaN}\n',
+            b'{"command": "release", "seconds": NaN, "force": false}\n',
             "expected more than 0 and at most 31536000 seconds, found nan",
         ),
         (
-            b'{"command": "release", "seconds": Infinity}\n',
+            b'{"command": "release", "seconds": Infinity, "force": false}\n',
             "expected more than 0 and at most 31536000 seconds, found inf",
         ),
     ],

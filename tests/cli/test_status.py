@@ -25,8 +25,8 @@ from vipalived.cli.main import run
 class Agent(Controls):
     """One that obeys at once."""
 
-    def release(self, seconds: float | None) -> None:
-        super().release(seconds)
+    def release(self, seconds: float | None, *, force: bool) -> None:
+        super().release(seconds, force=force)
         ledger = self.story.ledger
         ledger.released(float("inf") if seconds is None else self.story.now + seconds)
         ledger.state("INITIALIZE", "released")
@@ -149,13 +149,19 @@ def test_release_says_who_is_master_now(
 ) -> None:
     agent.story.heard()
     assert run(["release", *arguments]) == 0
-    assert agent.asked == [seconds]
+    assert agent.asked == [(seconds, False)]
     assert capsys.readouterr() == (f"released{until_}: 198.18.0.2 is Master\n", "")
 
 
 def test_release_with_nobody_to_take_over_says_that(agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["release"]) == 0
     assert capsys.readouterr().out == "released: no other Master has been heard\n"
+
+
+def resigning(agent: Agent, seconds: float | None, *, force: bool) -> None:
+    del seconds, force
+    agent.story.ledger.released(float("inf"))
+    agent.story.ledger.state("RESIGNING", "released")
 
 
 def test_release_waits_until_the_node_is_out(
@@ -169,20 +175,68 @@ def test_release_waits_until_the_node_is_out(
             agent.story.heard()
             agent.story.ledger.state("INITIALIZE", "successor-owns")
 
-    monkeypatch.setattr(
-        Agent, "release", lambda self, _seconds: self.story.ledger.state("RESIGNING", "released")
-    )
+    monkeypatch.setattr(Agent, "release", resigning)
     monkeypatch.setattr("vipalived.cli.status.time", SimpleNamespace(monotonic=lambda: 0.0, sleep=sleep))
     assert run(["release"]) == 0
     assert len(waits) == 3
     assert capsys.readouterr().out == "released: 198.18.0.2 is Master\n"
 
 
+def test_where_nobody_takes_the_vip_the_node_keeps_it_and_says_so(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def sleep(_: float) -> None:
+        agent.story.ledger.released(None)
+        agent.story.ledger.state("MASTER", "claim-unopposed")
+
+    monkeypatch.setattr(Agent, "release", resigning)
+    monkeypatch.setattr("vipalived.cli.status.time", SimpleNamespace(monotonic=lambda: 0.0, sleep=sleep))
+    assert run(["release"]) == 1
+    assert capsys.readouterr() == (
+        "",
+        (
+            "error: not released: nobody else took the VIP, and this node is MASTER\n"
+            "  hint: `vipalived observe` and the status of the other nodes say why;"
+            " `--force` lets the VIP go regardless\n"
+        ),
+    )
+
+
+def test_force_is_the_agents_to_obey(agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["release", "--force", "--for", "1m"]) == 0
+    assert agent.asked == [(60.0, True)]
+    assert capsys.readouterr().out == "released until 00:01:00 UTC: no other Master has been heard\n"
+
+
+@pytest.mark.parametrize("command", ["release", "rejoin"])
+def test_it_waits_no_longer_than_it_may(
+    command: str, agent: Agent, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now, waits = 100.0, []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += 1.0
+        waits.append(seconds)
+
+    monkeypatch.setattr(Agent, "release", resigning)
+    if command == "rejoin":
+        agent.story.ledger.state("CLAIMING", "rejoined")
+    monkeypatch.setattr("vipalived.cli.status.time", SimpleNamespace(monotonic=lambda: now, sleep=sleep))
+    assert run([command, "--timeout", "3s"]) == 1
+    assert len(waits) == 4
+    said = {
+        "release": "error: released, but this node is still RESIGNING\n",
+        "rejoin": "error: rejoined, but an election is under way\n",
+    }
+    assert capsys.readouterr() == ("", said[command])
+
+
 def test_a_node_that_does_not_get_out_is_told_of(
     agent: Agent, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Twice 3 s and 156 / 256 s are the longest that it waits."""
-    monkeypatch.setattr(Agent, "release", Controls.release)
+    monkeypatch.setattr(Agent, "release", resigning)
     now = 100.0
     waits: list[float] = []
 
@@ -194,7 +248,7 @@ def test_a_node_that_does_not_get_out_is_told_of(
     monkeypatch.setattr("vipalived.cli.status.time", SimpleNamespace(monotonic=lambda: now, sleep=sleep))
     assert run(["release"]) == 1
     assert len(waits) == 8
-    assert capsys.readouterr() == ("", "error: released, but this node is still MASTER\n")
+    assert capsys.readouterr() == ("", "error: released, but this node is still RESIGNING\n")
 
 
 @pytest.mark.parametrize("wrong", ["10", "m", "10 m", "-5s", "1x", "", "1m1", "nan"])
@@ -215,7 +269,14 @@ def test_a_release_that_is_too_long_is_the_agents_to_refuse(
 def test_rejoin_reaches_the_agent(agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["rejoin"]) == 0
     assert agent.asked == ["rejoin"]
-    assert capsys.readouterr() == ("rejoined\n", "")
+    assert capsys.readouterr() == ("rejoined: this node is Master\n", "")
+    agent.story.ledger.state("BACKUP", "better-claim-heard")
+    agent.story.heard()
+    assert run(["rejoin"]) == 0
+    assert capsys.readouterr().out == "rejoined: 198.18.0.2 is Master\n"
+    agent.story.ledger.state("WAITING", "another-instance-on-this-node")
+    assert run(["rejoin"]) == 0
+    assert capsys.readouterr().out == "rejoined: another instance acts on this node\n"
 
 
 @pytest.mark.parametrize("command", ["status", "release", "rejoin"])

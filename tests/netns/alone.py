@@ -391,7 +391,12 @@ def json_log(place: Path) -> None:
 def released(place: Path) -> None:
     """The operator takes the node out, and that outlasts a bug in the engine; then takes it back."""
     agent = Agent(place, main=_BUGGY).master()
-    assert agent.ask("release").returncode == 0
+    alone = agent.ask("release")
+    assert alone.returncode == 1, alone
+    assert "not released: nobody else took the VIP" in alone.stderr
+    assert held()
+    assert agent.ask("status").returncode == 0
+    assert agent.ask("release", "--force").returncode == 0
     wait(lambda: not held(), 0.4 + SLACK, "the VIP to be given away")
     agent.fail()
     agent.until("it starts afresh at once", SLACK)
@@ -399,10 +404,23 @@ def released(place: Path) -> None:
     assert not held()
     assert agent.ask("rejoin").returncode == 0
     wait(held, MASTER_DOWN + SLACK, "the VIP to be back")
-    assert agent.ask("release", "--for", "1s").returncode == 0
+    assert agent.ask("release", "--for", "1s", "--force").returncode == 0
     wait(lambda: not held(), 0.4 + SLACK, "the VIP to be given away")
     wait(held, 1.0 + MASTER_DOWN + SLACK, "the node to come back by itself")
     assert agent.ask("status").returncode == 0
+    # A release with an end outlasts the process.
+    assert agent.ask("release", "--for", "6s", "--force").returncode == 0
+    agent.end()
+    agent = Agent(place)
+    agent.until("still released", START)
+    time.sleep(MASTER_DOWN + 0.5)
+    assert not held()
+    wait(held, 6.0 + MASTER_DOWN + SLACK, "the node to come back in time")
+    # One without does not.
+    assert agent.ask("release", "--force").returncode == 0
+    agent.end()
+    agent = Agent(place)
+    wait(held, START + MASTER_DOWN + SLACK, "a restarted node to take part")
     agent.end()
 
 

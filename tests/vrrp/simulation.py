@@ -435,7 +435,7 @@ def mishap(world: World, random: Random) -> None:
 
 
 def _demote(world: World, random: Random, index: int) -> None:
-    world.tell(index, m.Release())
+    world.tell(index, m.Release(forced=random.random() < 0.5))
     node = world.nodes[index]
     world.reload(index, replace(node.config, priority=random.choice((50, 100, 200))))
 

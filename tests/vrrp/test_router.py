@@ -443,6 +443,44 @@ class TestPacedArp:
         assert step(CONFIG, backup(), AddressLost(VIP), 0.5)[1] == ()
 
 
+class TestRelease:
+    """An operator gives the addresses away for good, or to whoever takes them."""
+
+    def released(self, forced):
+        state, actions = step(CONFIG, master(), Release(forced), 1.0)
+        assert actions == (SendAdvert(0), changed(Master, Resigning, Reason.RELEASED))
+        assert deadline(state) == 1.0
+        return state
+
+    def test_where_nobody_takes_them_they_are_kept(self):
+        state = self.released(forced=False)
+        state, actions = step(CONFIG, state, Timer(), 5.0)
+        assert actions == (SendAdvert(100), changed(Resigning, Claiming, Reason.NO_SUCCESSOR))
+        assert (state.role.held, state.released, state.reluctant) == (True, False, False)
+
+    def test_by_force_they_are_let_go(self):
+        state = self.released(forced=True)
+        state, actions = step(CONFIG, state, Timer(), 5.0)
+        assert actions == (REMOVE, changed(Resigning, Initialize, Reason.NO_SUCCESSOR))
+        assert state.released
+
+    @pytest.mark.parametrize("forced", [False, True])
+    def test_who_takes_them_has_them(self, forced):
+        state = self.released(forced)
+        state, _ = step(CONFIG, state, advert(90), 1.05)
+        state, actions = step(CONFIG, state, Timer(), 1.16)
+        assert actions[-1] == changed(Resigning, Initialize, Reason.SUCCESSOR_OWNS)
+        assert state.released
+        state, actions = step(CONFIG, state, Rejoin(), 2.0)
+        assert actions == (changed(Initialize, Backup, Reason.REJOINED),)
+        assert (state.released, state.reluctant) == (False, False)
+
+    def test_who_has_nothing_to_give_is_out_at_once(self):
+        state, actions = step(CONFIG, backup(10.0), Release(forced=False), 1.0)
+        assert actions == (changed(Backup, Initialize, Reason.RELEASED),)
+        assert state.released
+
+
 class TestPreemptDelay:
     """A better router lets a healthy Master be for so long, and until its own API server is steady."""
 

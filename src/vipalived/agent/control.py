@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from vipalived.agent.absence import LONGEST
 from vipalived.agent.client import SOCKET
 from vipalived.agent.snapshot import Snapshot
 
@@ -25,7 +26,6 @@ _LONGEST_QUESTION: Final = 4096
 _PATIENCE: Final = 5.0
 """Seconds that a client may take for a question, and for taking the answer."""
 _AT_ONCE: Final = 16
-_LONGEST_RELEASE: Final = 365 * 86400
 _AGAIN: Final = 5.0
 """Seconds between two attempts to open the socket."""
 
@@ -35,7 +35,7 @@ class Controls(Protocol):
 
     def snapshot(self) -> Snapshot: ...
 
-    def release(self, seconds: float | None) -> None: ...
+    def release(self, seconds: float | None, *, force: bool) -> None: ...
 
     def rejoin(self) -> None: ...
 
@@ -113,12 +113,14 @@ class Control:
         match _parsed(question):
             case {"command": "status"}:
                 return self._controls.snapshot().to_json()
-            case {"command": "release", "seconds": seconds}:
-                return self._controls.release(_duration(seconds))
+            case {"command": "release", "seconds": seconds, "force": bool(force)}:
+                return self._controls.release(_duration(seconds), force=force)
             case {"command": "rejoin"}:
                 return self._controls.rejoin()
             case _:
-                raise _Refused("expected the command `status`, `release` (with `seconds`) or `rejoin`")
+                raise _Refused(
+                    "expected the command `status`, `release` (with `seconds` and `force`) or `rejoin`"
+                )
 
 
 async def _question(reader: StreamReader) -> bytes:
@@ -141,6 +143,6 @@ def _duration(seconds: object) -> float | None:
         return None
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise _Refused("expected `seconds` to be a number or null")
-    if not 0 < seconds <= _LONGEST_RELEASE:
-        raise _Refused(f"expected more than 0 and at most {_LONGEST_RELEASE} seconds, found {seconds}")
+    if not 0 < seconds <= LONGEST:
+        raise _Refused(f"expected more than 0 and at most {LONGEST} seconds, found {seconds}")
     return float(seconds)

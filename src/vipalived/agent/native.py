@@ -7,6 +7,7 @@ state's deadline. Only the state machine decides.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 
 from vipalived.agent.ground import RETRY, Ground
@@ -26,6 +27,7 @@ from vipalived.vrrp.model import (
     Health,
     Initialize,
     Master,
+    Reason,
     Reconfigured,
     Rejoin,
     Release,
@@ -59,6 +61,7 @@ class Engine:
         self._asking: asyncio.TimerHandle | None = None
         self._shutting_down = False
         self._stranger = ""
+        self._kept: Callable[[], None] | None = None
 
     # life
 
@@ -125,6 +128,8 @@ class Engine:
         old, new = (role.__name__.upper() for role in (change.old, change.new))
         self.log.changed(old, new, change.reason)
         self._ledger.state(new, change.reason)
+        if change.reason is Reason.NO_SUCCESSOR and not self.state.released and self._kept is not None:
+            self._kept()
         if change.new is Master:
             self._ground.patience = RETRY
         if self._asking is not None:
@@ -214,9 +219,10 @@ class Engine:
         if self.state.started:
             self._ground.health()
 
-    def release(self) -> None:
-        """Give the addresses away and stay out."""
-        self._step(Release())
+    def release(self, *, forced: bool, kept: Callable[[], None]) -> None:
+        """Give the addresses away and stay out; unless `forced`, `kept` hears that nobody else took them."""
+        self._kept = kept
+        self._step(Release(forced))
 
     def rejoin(self) -> None:
         """Take part again."""

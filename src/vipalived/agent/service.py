@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from vipalived.agent import interface, log, process, signals
+from vipalived.agent import absence, interface, log, process, signals
 from vipalived.agent.checker import Checker
 from vipalived.agent.control import Control
 from vipalived.agent.endpoint import Endpoint
@@ -78,6 +78,9 @@ class Service:
         if refused := process.be_prompt():
             self._log.say(refused)
         self._introduce(self._plan)
+        if (until := absence.remembered(self._sources.directory)) is not None:
+            self._log.say(f"still released, for {until - clock.now():.0f} s")
+            self._set_released(until)
         self._open_endpoint(self._plan)
         beside = {
             "control socket": self._control.serve,
@@ -132,7 +135,7 @@ class Service:
                 engine.stand(self._health)
                 engine.start(inherited=seat.inherited)
                 if self._released_until is not None:
-                    engine.release()
+                    engine.release(forced=True, kept=self._keep)
                 process.settle()
                 await self._first(engine.ended.wait(), self._escape())
             finally:
@@ -306,13 +309,21 @@ class Service:
             self._ledger.health(self._checker.standing, self._checker.error)
         return self._ledger.snapshot()
 
-    def release(self, seconds: float | None) -> None:
-        """Give the addresses away and stay out, for so long or until told otherwise."""
+    def release(self, seconds: float | None, *, force: bool) -> None:
+        """Give the addresses away and stay out, for so long or until told otherwise.
+
+        Unless by `force`, only if another node takes them; else this one keeps them, and is released no longer.
+        """
         until = math.inf if seconds is None else clock.now() + seconds
         self._log.say("released" if seconds is None else f"released for {seconds:g} s")
         self._set_released(until)
         if self._engine is not None:
-            self._engine.release()
+            self._engine.release(forced=force, kept=self._keep)
+
+    def _keep(self) -> None:
+        if self._released_until is not None:
+            self._log.say("not released: nobody else took the addresses")
+            self._set_released(None)
 
     def rejoin(self) -> None:
         """Take part again."""
@@ -324,6 +335,7 @@ class Service:
     def _set_released(self, until: float | None) -> None:
         self._released_until = until
         self._ledger.released(until)
+        absence.remember(self._sources.directory, until)
         if self._rejoining is not None:
             self._rejoining.cancel()
             self._rejoining = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -33,11 +34,20 @@ RELEASE = """
 Examples:
   vipalived release
   vipalived release --for 10m
+  vipalived release --force --timeout 5s
+\b
+Exit codes:
+  0  this node is out, and what was the VIP's Master then is shown
+  1  nobody else took the VIP, so this node kept it; or it was not out in time
 """
 REJOIN = """
 \b
 Example:
   vipalived rejoin
+\b
+Exit codes:
+  0  this node takes part, and knows a Master
+  1  it does not yet
 """
 _BETWEEN: Final = 0.05
 _TAKING_PART: Final = {"ADOPTING", "CLAIMING", "MASTER", "RESIGNING"}
@@ -105,34 +115,57 @@ def _watch(directory: Path, output: str) -> None:
             time.sleep(1)
 
 
+_timeout = click.option(
+    "--timeout",
+    callback=parse_duration,
+    metavar="DURATION",
+    help="Wait no longer; by default twice the Master_Down_Interval.",
+)
+
+
 @click.command(epilog=RELEASE)
 @run_directory_option
 @click.option("--for", "seconds", callback=parse_duration, metavar="DURATION", help="Rejoin after so long.")
-def release(run_directory: Path, seconds: float | None) -> None:
+@click.option("--force", is_flag=True, help="Let the VIP go even if nobody else takes it.")
+@_timeout
+def release(run_directory: Path, seconds: float | None, force: bool, timeout: float | None) -> None:
     """Give the VIP away and stay out, for a drain or an upgrade.
 
-    Returns when another node has taken over, or at once if this one does not hold the VIP. Lasts until `vipalived
-    rejoin` or a restart of the pod.
+    Returns when another node has taken over, or at once if this one does not hold the VIP. Where nobody takes the VIP
+    this node keeps it. Lasts until `vipalived rejoin`, or as long as `--for` says, or else until the agent is
+    restarted.
     """
     from vipalived.agent.client import ask
 
-    ask(run_directory, "release", seconds=seconds)
-    now = _once_it_is_out(run_directory)
-    master = now.master
-    by = f"{master.address} is Master" if master is not None else "no other Master has been heard"
-    click.echo(f"released{_until(now)}: {by}")
+    ask(run_directory, "release", seconds=seconds, force=force)
+    now = _wait(run_directory, timeout, lambda now: not (now.released and now.state in _TAKING_PART))
+    if not now.released:
+        raise CheckFailed(
+            f"not released: nobody else took the VIP, and this node is {now.state}",
+            hint="`vipalived observe` and the status of the other nodes say why; `--force` lets the VIP go regardless",
+        )
+    if now.state in _TAKING_PART:
+        raise CheckFailed(f"released, but this node is still {now.state}")
+    click.echo(f"released{_until(now)}: {_master(now)}")
 
 
-def _once_it_is_out(directory: Path) -> Snapshot:
+def _wait(directory: Path, timeout: float | None, over: Callable[[Snapshot], bool]) -> Snapshot:
+    """What the agent says once something is over, or there is no time left for it."""
     now = _snapshot(directory)
     # A Master that resigns waits for its successor for one Master_Down_Interval at most.
-    end = time.monotonic() + 2 * now.master_down_interval
-    while now.state in _TAKING_PART:
-        if time.monotonic() > end:
-            raise CheckFailed(f"released, but this node is still {now.state}")
+    end = time.monotonic() + (2 * now.master_down_interval if timeout is None else timeout)
+    while not over(now) and time.monotonic() <= end:
         time.sleep(_BETWEEN)
         now = _snapshot(directory)
     return now
+
+
+def _master(now: Snapshot) -> str:
+    if now.state == "WAITING":
+        return "another instance acts on this node"
+    if now.master is None:
+        return "no Master has been heard" if not now.released else "no other Master has been heard"
+    return "this node is Master" if now.master.ours else f"{now.master.address} is Master"
 
 
 def _until(now: Snapshot) -> str:
@@ -145,9 +178,16 @@ def _until(now: Snapshot) -> str:
 
 @click.command(epilog=REJOIN)
 @run_directory_option
-def rejoin(run_directory: Path) -> None:
-    """Take part in elections again after `vipalived release`."""
+@_timeout
+def rejoin(run_directory: Path, timeout: float | None) -> None:
+    """Take part in elections again after `vipalived release`.
+
+    Returns when this node knows a Master, which may be itself.
+    """
     from vipalived.agent.client import ask
 
     ask(run_directory, "rejoin")
-    click.echo("rejoined")
+    now = _wait(run_directory, timeout, lambda now: now.ready)
+    if not now.ready:
+        raise CheckFailed(f"rejoined, but {now.unready[0]}")
+    click.echo(f"rejoined: {_master(now)}")

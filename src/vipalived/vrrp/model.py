@@ -268,10 +268,10 @@ Role = Initialize | Backup | Adopting | Claiming | Master | Resigning
 class State:
     """A router between two steps: its role, and what it has been told about the world.
 
-    `steady`: see `Health`. `barred`: one of the addresses is the node's own. `acquainted`: it has heard another
-    router of its kind, or claimed the addresses, in this life. Before that a stranger, heard of last, keeps it from
-    claiming until `occupied_until`. Until it hears somebody, it does not claim before `waits_until`, and may be deaf
-    up to `deaf_until`.
+    `steady`: see `Health`. `reluctant`: released only if somebody else takes the addresses. `barred`: one of the
+    addresses is the node's own. `acquainted`: it has heard another router of its kind, or claimed the addresses, in
+    this life. Before that a stranger, heard of last, keeps it from claiming until `occupied_until`. Until it hears
+    somebody, it does not claim before `waits_until`, and may be deaf up to `deaf_until`.
     """
 
     role: Role = field(default_factory=Initialize)
@@ -280,6 +280,7 @@ class State:
     steady: bool = True
     link: bool = True
     released: bool = False
+    reluctant: bool = False
     barred: bool = False
     acquainted: bool = False
     occupied_until: float = -math.inf
@@ -345,7 +346,9 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The operator wants the addresses elsewhere, for now."""
+    """The operator wants the addresses elsewhere, for now; unless `forced`, only if somebody else takes them."""
+
+    forced: bool = True
 
 
 @dataclass(frozen=True, slots=True)

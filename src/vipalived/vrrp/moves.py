@@ -341,6 +341,8 @@ def resigning_timer(turn: Turn, role: Resigning) -> Turn:
             # A successor that was Master all along, behind a partition, tells the clients when it hears this.
             turn = turn.does(SendAdvert(RESIGN)) if role.silent else turn
             return rest(turn, Reason.SUCCESSOR_OWNS, role.successor)
+        if turn.state.reluctant:
+            turn = replace(turn, state=replace(turn.state, released=False, reluctant=False))
         reason = Reason.NO_SUCCESSOR
         return claim(turn, reason, held=True) if turn.takes_part else rest(turn, reason)
     if now >= role.resign_at:

@@ -144,10 +144,10 @@ def _told(turn: Turn, event: Shutdown | Release | Rejoin | Bar | Health | Link) 
     match event:
         case Shutdown():
             fact, reason = replace(state, started=False), Reason.SHUTDOWN
-        case Release():
-            fact, reason = replace(state, released=True), Reason.RELEASED
+        case Release(forced):
+            fact, reason = replace(state, released=True, reluctant=not forced), Reason.RELEASED
         case Rejoin():
-            fact, reason = replace(state, released=False), Reason.REJOINED
+            fact, reason = replace(state, released=False, reluctant=False), Reason.REJOINED
         case Bar(on):
             fact = replace(state, barred=on)
             reason = Reason.OWN_ADDRESS if on else Reason.OWN_ADDRESS_GONE
