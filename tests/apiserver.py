@@ -37,7 +37,7 @@ _STATUS = {
 KINDS = {
     "v1": {"nodes": "Node", "pods": "Pod", "configmaps": "ConfigMap", "secrets": "Secret"},
     "apps/v1": {"daemonsets": "DaemonSet"},
-    "monitoring.coreos.com/v1": {"podmonitors": "PodMonitor"},
+    "monitoring.coreos.com/v1": {"podmonitors": "PodMonitor", "prometheusrules": "PrometheusRule"},
 }
 
 

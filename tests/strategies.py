@@ -364,6 +364,8 @@ def valid_layers(draw: st.DrawFn, interfaces: st.SearchStrategy[str] = interface
         layer["static"] = True
     layer |= draw(some(healthCheck=st.none() | _health_checks(addresses.vips)))
     layer |= draw(some(podMonitor=st.none() | _pod_monitors(scraped=_is_scraped(layer))))
+    watched = st.booleans() if layer.get("engine") == "native" else st.just(False)
+    layer |= draw(some(prometheusRule=st.none() | some(enabled=watched, labels=label_maps)))
     return layer | ({"nodes": overrides} if overrides or draw(st.booleans()) else {})
 
 

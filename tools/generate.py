@@ -9,7 +9,7 @@ from pathlib import Path
 import chartdocs
 from marked import with_sections
 
-from vipalived.render import chart, dashboard
+from vipalived.render import alerts, chart, dashboard
 from vipalived.settings.distributions import DISTRIBUTIONS
 
 ROOT = Path(__file__).parent.parent
@@ -37,6 +37,7 @@ def generated() -> dict[Path, str]:
         CHART / "templates" / "_distributions.tpl": chart.distributions_template(),
         CHART / "templates" / "_network.tpl": chart.network_template(),
         CHART / "templates" / "_rules.tpl": chart.rules_template(),
+        CHART / "alerts" / alerts.FILE_NAME: alerts.text(),
         CHART / "dashboards" / dashboard.FILE_NAME: dashboard.text(),
         **{CHART / "presets" / f"{name}.yaml": chart.preset(name) for name in DISTRIBUTIONS},
         CHART / "README.md": with_sections(CHART / "README.md", sections),

@@ -14,8 +14,9 @@ interop) needs='ip:iproute2 tshark:tshark unshare:util-linux /usr/lib/frr/vrrpd:
 test)
     needs='unshare:util-linux keepalived:keepalived ip:iproute2 git:git tshark:tshark'
     needs="$needs nft:nftables iptables:iptables busybox:busybox"
-    # The pods run as root only; of a registry the chart's tests start one of their own.
+    # The pods run as root only; of a registry and a Prometheus the tests start their own.
     wishes='podman:podman runc:runc catatonit:catatonit mmdebstrap:mmdebstrap docker-registry:docker-registry'
+    wishes="$wishes prometheus:prometheus"
     ;;
 '') echo "usage: $0 demo|test|interop|PACKAGE..." >&2 && exit 2 ;;
 *) missing=" $*" ;;
@@ -52,7 +53,9 @@ if ! install_them $missing </dev/null >"$log" 2>&1; then
     echo "Could not install these packages:$missing" >&2
     exit 1
 fi
-# Debian starts this one at once, on every address of the machine.
-case " $missing " in
-*' docker-registry '*) systemctl disable --quiet --now docker-registry >/dev/null 2>&1 || : ;;
-esac
+# Debian starts these at once, on every address of the machine.
+for service in docker-registry prometheus; do
+    case " $missing " in
+    *" $service "*) systemctl disable --quiet --now "$service" >/dev/null 2>&1 || : ;;
+    esac
+done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import socket
 import time
@@ -106,6 +107,13 @@ def test_metrics_are_of_the_moment(server: Server) -> None:
     status, text = server.ask("/metrics")
     assert status == 200
     assert 'vipalived_state{state="MASTER"} 1.0' in text
+
+
+def test_the_status_is_the_snapshot(server: Server) -> None:
+    server.story.is_master()
+    status, text = server.ask("/status")
+    assert status == 200
+    assert Snapshot.from_json(json.loads(text)) == server.snapshot()
 
 
 def test_openmetrics_is_for_who_accepts_it(server: Server) -> None:

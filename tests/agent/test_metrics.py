@@ -49,6 +49,7 @@ def test_a_node_with_a_history(accept: str) -> None:
     assert value(found, "late_timers_total") == 1
     assert value(found, "second_holder_episodes_total") == 1
     assert value(found, "second_holder_seconds_total") == 3
+    assert (value(found, "foreign_claims_total"), value(found, "is_master")) == (2, 1)
     assert value(found, "engine_restarts_total") == 0
 
 

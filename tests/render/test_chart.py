@@ -53,6 +53,7 @@ def test_the_chart_knows_the_defaults_of_what_is_newer_than_0_2_3() -> None:
         "healthCheck",
         "lookupNodes",
         "podMonitor",
+        "prometheusRule",
         "grafanaDashboard",
         "minReadySeconds",
         "helmTest",

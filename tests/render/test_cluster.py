@@ -243,9 +243,9 @@ NEW_VIP = "keepalived.vrrpInstance.virtualIpAddress=198.18.0.100/24"
         (
             [
                 *("engine=native", "agent.endpoint.address=0.0.0.0"),
-                *("podMonitor.enabled=true", "grafanaDashboard.enabled=true"),
+                *("podMonitor.enabled=true", "prometheusRule.enabled=true", "grafanaDashboard.enabled=true"),
             ],
-            ["ConfigMap", "ConfigMap", "DaemonSet", "PodMonitor"],
+            ["ConfigMap", "ConfigMap", "DaemonSet", "PodMonitor", "PrometheusRule"],
             False,
         ),
     ],

@@ -106,7 +106,7 @@ def test_the_panels_fill_the_grid_and_ask_the_chosen_source() -> None:
         assert not taken & cells
         cells |= taken
         assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
-        assert [target["refId"] for target in panel["targets"]] == ["A", "B"][: len(panel["targets"])]
+        assert [target["refId"] for target in panel["targets"]] == ["A", "B", "C"][: len(panel["targets"])]
     assert len({panel["id"] for panel in made["panels"]}) == len(made["panels"]) == len(PANELS)
     # No gap: Grafana would move what is below.
     assert len(cells) == WIDTH * (1 + max(row for _, row in cells))

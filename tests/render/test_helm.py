@@ -175,6 +175,8 @@ BROKEN: list[tuple[str, Any]] = [
     ("podMonitor.interval", "0s"),
     ("podMonitor.labels", {"a": 1}),
     ("podMonitor.port", "metrics"),
+    ("prometheusRule.enabled", "on"),
+    ("prometheusRule.interval", "30s"),
     ("grafanaDashboard.enabled", 1),
 ]
 

@@ -80,6 +80,7 @@ engine: native
 agent: {endpoint: {address: '::'}}
 distribution: kubeadm
 podMonitor: {enabled: true}
+prometheusRule: {enabled: true}
 grafanaDashboard: {enabled: true}
 """
 
@@ -93,7 +94,7 @@ grafanaDashboard: {enabled: true}
 def test_kubernetes_accepts_the_objects(version: str, static: bool, values: str) -> None:
     layer = {**yaml.safe_load(values), "static": static}
     for document in manifests(load([layer]).settings, "vipalived"):
-        if document["kind"] != "PodMonitor":
+        if document["kind"] not in {"PodMonitor", "PrometheusRule"}:
             kubernetes_validate.validate(document, version, strict=True)
 
 
@@ -144,6 +145,15 @@ def test_a_port_is_declared_for_prometheus_only() -> None:
         found = render(values)[-1]["spec"]
         [container] = found.get("template", {}).get("spec", found)["containers"]
         assert "ports" not in container
+
+
+def test_the_prometheus_operator_finds_the_alerts() -> None:
+    found = render("{engine: native, prometheusRule: {enabled: true, labels: {release: prometheus}}}", "ha")
+    assert [document["kind"] for document in found] == ["ConfigMap", "DaemonSet", "PrometheusRule"]
+    assert found[2]["apiVersion"] == "monitoring.coreos.com/v1"
+    assert found[2]["metadata"]["labels"] == {**found[1]["metadata"]["labels"], "release": "prometheus"}
+    [group] = found[2]["spec"]["groups"]
+    assert group["rules"][0]["alert"] == "VipalivedNoMaster"
 
 
 def test_grafanas_sidecar_finds_the_dashboard() -> None:
@@ -365,7 +375,9 @@ SCRIPTS = {static: script(inline=static) for static in (False, True)}
 def test_nothing_in_the_values_reaches_the_script_or_another_object(layer: Layer, release: str) -> None:
     chosen = load([layer]).settings
     found = manifests(chosen, release)
-    watched = ["PodMonitor"] * chosen.pod_monitor.enabled + ["ConfigMap"] * chosen.grafana_dashboard.enabled
+    watched = ["PodMonitor"] * chosen.pod_monitor.enabled
+    watched += ["PrometheusRule"] * chosen.prometheus_rule.enabled
+    watched += ["ConfigMap"] * chosen.grafana_dashboard.enabled
     assert [document["kind"] for document in found] == (
         ["Pod"] if chosen.static else ["ConfigMap", "DaemonSet", *watched]
     )

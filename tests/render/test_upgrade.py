@@ -88,6 +88,7 @@ def test_values_of_0_2_3_alone_are_enough(helm: Path, tmp_path: Path) -> None:
         "healthCheck: {enabled: true}",
         "distribution: kubeadm",
         "grafanaDashboard: {enabled: true}",
+        "{engine: native, prometheusRule: {enabled: true}}",
         "{engine: native, agent: {endpoint: {address: '::'}}, podMonitor: {enabled: true, labels: {release: x}}}",
     ],
 )

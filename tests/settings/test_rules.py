@@ -534,6 +534,13 @@ CASES = {
         "{podMonitor: {enabled: true}, engine: native, agent: {endpoint: {address: 0.0.0.0, port: 0}}}",
         "{podMonitor: {enabled: true}, engine: native, agent: {endpoint: {address: 0.0.0.0, port: 1}}}",
     ),
+    "alerts on nothing": Case(
+        "error",
+        "prometheusRule.enabled",
+        "the alerts are on the agent's metrics, and there are none without the agent, found true",
+        "{prometheusRule: {enabled: true}}",
+        "{prometheusRule: {enabled: true}, engine: native}",
+    ),
     "a dashboard of nothing": Case(
         "warning",
         "grafanaDashboard.enabled",

@@ -64,6 +64,10 @@
     "interval": "30s",
     "labels": {}
   },
+  "prometheusRule": {
+    "enabled": false,
+    "labels": {}
+  },
   "grafanaDashboard": {
     "enabled": false
   },

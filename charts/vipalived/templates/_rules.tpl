@@ -149,6 +149,9 @@
 {{- if and $newer.podMonitor.enabled $runsAgent (or (eq (int $agent.endpoint.port) 0) (eq $agent.endpoint.address "::1") (hasPrefix "127." $agent.endpoint.address)) -}}
 {{- print "- podMonitor.enabled: Prometheus cannot reach `agent.endpoint`\n  hint: use `agent.endpoint.address: 0.0.0.0`, and let a firewall decide who may ask\n" -}}
 {{- end -}}
+{{- if and $newer.prometheusRule.enabled (not $runsAgent) -}}
+{{- print "- prometheusRule.enabled: the alerts are on the agent's metrics, and there are none without the agent\n  hint: use `engine: native`, or remove it\n" -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "vipalived.warnings" -}}

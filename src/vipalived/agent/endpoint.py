@@ -1,4 +1,4 @@
-"""The HTTP endpoint: `/livez` and `/readyz` for the kubelet, `/metrics` for Prometheus.
+"""The HTTP endpoint: `/livez` and `/readyz` for the kubelet, `/metrics` for Prometheus, `/status` for programs.
 
 The protocol is h11's; here are its limits. Whatever comes in, the engine in the same loop goes on.
 """
@@ -6,6 +6,7 @@ The protocol is h11's; here are its limits. Whatever comes in, the engine in the
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -77,7 +78,9 @@ class Endpoint:
                 return _verdict(self._snapshot().unready)
             case b"/metrics":
                 return (200, *self._exposition(accept))
-        return 404, b"expected /livez, /readyz or /metrics\n", _PLAIN
+            case b"/status":
+                return 200, json.dumps(self._snapshot().to_json()).encode() + b"\n", "application/json"
+        return 404, b"expected /livez, /readyz, /metrics or /status\n", _PLAIN
 
     def _exposition(self, accept: str) -> tuple[bytes, str]:
         if self._metrics is None:

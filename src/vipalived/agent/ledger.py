@@ -80,6 +80,7 @@ class Book:
     late: int = 0
     worst: float = 0.0
     rivals: Rivals = field(default_factory=Rivals)
+    foreign_claims: int = 0
     acquainted: bool = False
     peers: dict[IPAddress, Heard] = field(default_factory=dict)
     troubles: dict[str, tuple[float, int]] = field(default_factory=dict)
@@ -226,6 +227,7 @@ class Ledger:
         if self.current != "MASTER":
             return
         self._look_for_quiet()
+        self.book.foreign_claims += 1
         if self.book.rivals.claim(str(address), who, self._now()):
             self._log.warn(f"second holder: {who} claims {address}, too", who=who, address=str(address))
 

@@ -62,6 +62,9 @@ def _standing_now(now: Snapshot) -> Iterator[Metric]:
     build = {"version": now.version}
     yield InfoMetricFamily(f"{_PREFIX}build", "What runs here.", build)
     yield _one_hot("state", "State of the virtual router.", "state", STATES, now.state)
+    yield _gauge(
+        "is_master", "Whether the node is Master, or has just resigned and keeps the VIP.", now.holds
+    )
     held = GaugeMetricFamily(
         f"{_PREFIX}vip_held", "Whether the address is on this node's interface.", labels=["vip"]
     )
@@ -105,6 +108,9 @@ def _counted(now: Snapshot) -> Iterator[Metric]:
         "second_holder_episodes", "Times that another host held a VIP, too.", now.second_holder_episodes
     )
     yield _counter("second_holder_seconds", "How long that was in all.", now.second_holder_seconds)
+    yield _counter(
+        "foreign_claims", "Claims of others to a VIP, heard while this node was Master.", now.foreign_claims
+    )
     yield _counter("engine_restarts", "Engines that were started afresh after a bug.", now.restarts)
 
 

@@ -45,6 +45,7 @@ def picture(ledger: Ledger, now: float, wall: float) -> Snapshot:
         second_holder=one.second_holder,
         second_holder_episodes=book.rivals.episodes,
         second_holder_seconds=book.rivals.seconds,
+        foreign_claims=book.foreign_claims,
         failovers=one.failovers,
         transitions=tuple(shown.Transition(*change, count) for change, count in book.transitions.items()),
         peers=tuple(one.peers()),

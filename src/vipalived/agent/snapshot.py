@@ -145,6 +145,7 @@ class Snapshot:
     second_holder: SecondHolder | None
     second_holder_episodes: int
     second_holder_seconds: float
+    foreign_claims: int
     failovers: Failovers
     transitions: tuple[Transition, ...]
     peers: tuple[Peer, ...]
@@ -158,6 +159,11 @@ class Snapshot:
     overdue: float
     unready: tuple[str, ...]
     problems: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """The node is the Master that it knows."""
+        return self.state in HOLDING
 
     @property
     def live(self) -> bool:

@@ -48,7 +48,7 @@ def _rate(metric: str) -> str:
 
 _ONE_IS_RIGHT = ((None, "red"), (1, "green"), (2, "red"))
 _NONE_IS_RIGHT = ((None, "green"), (1, "orange"))
-_MASTER = _of("state", ', state="MASTER"')
+_MASTER = _of("is_master")
 _HEALTHY = _of("health", ', standing="healthy"')
 _SLOWEST = f"histogram_quantile(1, sum by (le) ({_increase('failover_seconds_bucket', '$__range')}))"
 _TOTAL = f"sum({_increase('failover_seconds_sum', '$__range')})"
@@ -111,6 +111,7 @@ PANELS = (
         (
             (_increase("second_holder_seconds_total"), "{{node}}, seconds"),
             (_increase("second_holder_episodes_total"), "{{node}}, times"),
+            (_increase("foreign_claims_total"), "{{node}}, claims"),
         ),
     ),
     Panel(

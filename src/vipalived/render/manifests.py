@@ -12,7 +12,7 @@ import re
 
 from vipalived.errors import InvalidSettings, Problem
 from vipalived.release import APP_VERSION, CHART_NAME, CHART_VERSION
-from vipalived.render import agent_container, dashboard, keepalived, keepalived_container
+from vipalived.render import agent_container, alerts, dashboard, keepalived, keepalived_container
 from vipalived.render.container import Manifest, given
 from vipalived.render.pod import pod_spec
 from vipalived.settings import Settings
@@ -30,6 +30,8 @@ def manifests(settings: Settings, release_name: str) -> list[Manifest]:
     found = [_config_map(settings, release_name), _daemon_set(settings, release_name)]
     if settings.pod_monitor.enabled:
         found.append(_pod_monitor(settings, release_name))
+    if settings.prometheus_rule.enabled:
+        found.append(_prometheus_rule(settings, release_name))
     if settings.grafana_dashboard.enabled:
         found.append(_dashboard(settings, release_name))
     return found
@@ -145,6 +147,17 @@ def _pod_monitor(settings: Settings, release_name: str) -> Manifest:
             "selector": {"matchLabels": _selector_labels(settings, release_name)},
             "podMetricsEndpoints": [endpoint],
         },
+    }
+
+
+def _prometheus_rule(settings: Settings, release_name: str) -> Manifest:
+    metadata = _metadata(settings, release_name)
+    metadata["labels"] |= settings.prometheus_rule.labels
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": metadata,
+        "spec": alerts.spec(),
     }
 
 

@@ -188,6 +188,14 @@ AGENT_RULES: tuple[Rule, ...] = (
         f"and $newer.podMonitor.enabled $runsAgent ({_UNREACHABLE})",
         reads="podMonitor.enabled agent engine",
     ),
+    error(
+        "prometheusRule.enabled",
+        "the alerts are on the agent's metrics, and there are none without the agent",
+        "use `engine: native`, or remove it",
+        lambda f: when(f.settings.prometheus_rule.enabled and not f.runs_agent, "true"),
+        "and $newer.prometheusRule.enabled (not $runsAgent)",
+        reads="prometheusRule.enabled engine",
+    ),
     warning(
         "grafanaDashboard.enabled",
         "the dashboard shows the agent's metrics, and there are none without the agent",

@@ -181,6 +181,7 @@ NEWER = (
     "healthCheck",
     "lookupNodes",
     "podMonitor",
+    "prometheusRule",
     "grafanaDashboard",
     "minReadySeconds",
     "helmTest",
@@ -469,6 +470,15 @@ class PodMonitor(Model):
     """Additional labels of the PodMonitor, which the Prometheus object may select by"""
 
 
+class PrometheusRule(Model):
+    """Alerts on the agent's metrics; of the DaemonSet only."""
+
+    enabled: bool = False
+    """Create a PrometheusRule for the Prometheus Operator; needs the agent"""
+    labels: Labels = Field({})
+    """Additional labels of the PrometheusRule, which the Prometheus object may select by"""
+
+
 class GrafanaDashboard(Model):
     """The agent's metrics as a dashboard; of the DaemonSet only."""
 
@@ -561,6 +571,7 @@ class Settings(Model):
     lookup_nodes: bool = True
     """Let Helm ask for nodes and ConfigMaps, and warn where no pod can run, or another release has the VIP"""
     pod_monitor: PodMonitor = PodMonitor()
+    prometheus_rule: PrometheusRule = PrometheusRule()
     grafana_dashboard: GrafanaDashboard = GrafanaDashboard()
     helm_test: HelmTest = HelmTest()
     pod_labels: Labels = Field({})
