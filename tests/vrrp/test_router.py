@@ -565,7 +565,14 @@ class TestLastResort:
         assert deadline(state) == 10.38671875
         assert deadline(step(CONFIG, state, Health(Standing.HEALTHY), 9.0)[0]) == 10.0
         hurried = backup(9.01, reason=Reason.MASTER_RESIGNED)
-        assert deadline(step(CONFIG, hurried, Health(Standing.DEAD), 9.0)[0]) == 9.01
+        assert deadline(step(CONFIG, hurried, Health(Standing.DEAD), 9.0)[0]) == pytest.approx(9.0293359375)
+
+    def test_of_two_that_succeed_one_that_has_just_become_the_better_one_comes_first(self):
+        late = backup(9.03, reason=Reason.MASTER_RESIGNED, standing=Standing.UNREADY)
+        state, _ = step(CONFIG, late, Health(Standing.HEALTHY), 9.0)
+        assert deadline(state) == pytest.approx(9.010859375)
+        state, _ = step(CONFIG, late, Health(Standing.HEALTHY), 9.02)
+        assert step(CONFIG, state, Timer(), 9.02)[1][0] == SendAdvert(100)
 
     def test_an_unhealthy_master_that_recovers_says_so_at_once(self):
         _, actions = step(CONFIG, master(standing=Standing.DEAD), Health(Standing.HEALTHY), 0.5)

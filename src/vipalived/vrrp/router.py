@@ -198,11 +198,9 @@ def _settle(before: Turn, after: Turn, reason: Reason) -> Turn:
 def _reprioritize(before: Turn, after: Turn) -> Turn:
     match role := after.state.role:
         case Backup():
-            if role.reason is Reason.MASTER_DOWN:
-                # Keep the time already waited, as keepalived does.
-                old = before.config.down(before.priority, role.interval)
-                new = after.config.down(after.priority, role.interval)
-                role = replace(role, master_down_at=role.master_down_at - old + new)
+            # Keep the time already waited, as keepalived does.
+            old, new = _wait(before, role), _wait(after, role)
+            role = replace(role, master_down_at=role.master_down_at - old + new)
             return after.stay(displacing(after, role))
         case Master():
             return after.does(SendAdvert(after.priority)).stay(replace(role, sent_at=after.now))
@@ -211,6 +209,15 @@ def _reprioritize(before: Turn, after: Turn) -> Turn:
             return after.does(SendAdvert(after.priority))
         case _:
             return after
+
+
+def _wait(turn: Turn, role: Backup) -> float:
+    """How long a Backup waits after the last word of its Master."""
+    config, priority = turn.config, turn.priority
+    if role.reason is Reason.MASTER_DOWN:
+        return config.down(priority, role.interval)
+    # Else who has just become the better one claims after the worse one, and unseats it.
+    return config.succession(priority, role.interval)
 
 
 def _reconfigure(before: Turn, after: Turn) -> Turn:
