@@ -81,7 +81,9 @@ def seconds(milliseconds: float | None) -> str:
 
 
 def figures(row: Row) -> str:
-    """Median, p99 and maximum."""
+    """Median, p99 and maximum; nothing can be measured where no trial comes to have a holder."""
+    if not row["trials"] and row["missed"]:
+        return f"no holder, {row['missed']} times"
     never = "never" if row.get("never") else None
     values = [row[name] for name in ("median_ms", "p99_ms", "max_ms")]
     return " / ".join(never if value is None and never else seconds(value) for value in values)
