@@ -97,8 +97,10 @@ def judge(check: HealthCheck, state: State, outcome: Outcome, now: float) -> Sta
 
 def pause(check: HealthCheck, state: State) -> float:
     """Seconds until the next question: few while a first answer is awaited, or one that confirms the last."""
-    awaiting = state.standing is not Standing.HEALTHY and (state.refused or state.successes > 0)
-    return min(check.interval, QUICK) if awaiting else check.interval
+    healthy = state.standing is Standing.HEALTHY
+    if not healthy and (state.refused or state.successes > 0):
+        return min(check.interval, QUICK)
+    return check.interval / 2 if healthy and state.failures else check.interval
 
 
 def _success(check: HealthCheck, state: State) -> State:
