@@ -105,11 +105,41 @@ def test_where_nothing_asks_for_a_move_the_vip_stays() -> None:
 
 def test_who_was_deaf_at_its_start_takes_nothing_for_good() -> None:
     waits = replace(CONTRACT, start_delay=5.0)
-    assert RFC["deaf-start"](waits) == Limits(0.0, moves=0)
+    assert RFC["deaf-start"](waits) == Limits(0.0, two_holders=0.001, no_holder=0.001, moves=0)
     for timing in (CONTRACT, replace(CONTRACT, start_delay=4.99), replace(waits, nopreempt=False)):
         assert RFC["deaf-start"](timing) == Limits()
     assert NATIVE["deaf-start"](CONTRACT) == Limits(0.02, one_holder=1.1, stays=True)
     assert NATIVE["deaf-start"](PREFERRED) == Limits(0.02)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "scenario", "two", "none"),
+    [
+        (RFC, "control", 0.001, 0.001),
+        (RFC, "stop", 1.1, 0.709375),  # an interval + 0.1; 156/256 + 0.1
+        (RFC, "rolling", 1.1, 2.128125),  # three times 156/256 + 0.1
+        (RFC, "crash", 1.1, 3.709375),
+        (RFC, "kill", None, 3.709375),  # the dead daemon's node has it, and VRRP does not say how long
+        (RFC, "partition", None, 3.709375),
+        (NATIVE, "control", 0.001, 0.001),
+        (NATIVE, "reload", 0.001, 0.001),
+        (NATIVE, "stop", 0.15, 0.001),  # 0.1 s to hand over, + 0.05
+        (NATIVE, "rolling", 0.45, 0.001),
+        (NATIVE, "release", 0.15, 0.001),
+        (NATIVE, "api-crash", 0.15, 0.001),
+        (NATIVE, "api-stop", 0.15, 0.001),
+        (NATIVE, "api-hang", 0.15, 0.001),
+        (NATIVE, "crash", 1.1, 3.659375),
+        (NATIVE, "partition", None, 3.659375),
+        (NATIVE, "mixed-stop", 1.1, 0.001),
+    ],
+)
+def test_how_long_two_nodes_may_hold_the_vip_and_how_long_none(
+    bounds: Mapping[str, Rule], scenario: str, two: float | None, none: float
+) -> None:
+    limits = bounds[scenario](CONTRACT)
+    assert limits.two_holders == (None if two is None else pytest.approx(two))
+    assert limits.no_holder == pytest.approx(none)
 
 
 QUICK_CHECK = replace(CONTRACT, check_interval=0.2, check_timeout=0.2, check_fall=2)

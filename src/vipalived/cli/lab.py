@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from vipalived.cli.lab_screen import show, trial_line
 from vipalived.cli.main import INTERRUPTED
 from vipalived.cli.options import Assignment, read_layers, values_options
 from vipalived.errors import ExitCode
 
 if TYPE_CHECKING:
     from vipalived.lab.programme import Case, Order
-    from vipalived.lab.results import Report, Summary, Trial
+    from vipalived.lab.results import Report, Trial
 
 SCENARIOS = (
     *("control", "stop", "crash", "kill", "freeze", "partition", "rolling", "return"),
@@ -55,7 +54,7 @@ def lab() -> None:
     "engines",
     multiple=True,
     type=click.Choice(ENGINES),
-    help="What holds the VIP (repeatable; engines take turns).  [default: the values' `engine`, else native]",
+    help="What holds the VIP (repeatable; engines take turns).  [default: the values' `engine`]",
 )
 @click.option(
     "--scenario",
@@ -78,7 +77,7 @@ def lab() -> None:
 @click.option(
     "--keepalived",
     metavar="PATH",
-    help="Another keepalived than the one on PATH; makes it the default engine.",
+    help="Another keepalived than the one on PATH.",
 )
 @click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write all figures here."
@@ -115,7 +114,8 @@ def run(
     from vipalived.lab.programme import Order
 
     layer = read_layers(values, assignments)[0]
-    default = "keepalived" if keepalived else (layer.get("engine") or "native")
+    # What the values deploy: the chart's own default is keepalived.
+    default = layer.get("engine") or "keepalived"
     order = Order(
         layer=layer,
         engines=tuple(dict.fromkeys(engines)) or (default,),
@@ -124,6 +124,8 @@ def run(
         nodes=nodes,
         keepalived=keepalived or "keepalived",
     )
+    if not engines:
+        click.echo(f"rehearsing {default}, as the values deploy it; `--engine` rehearses another", err=True)
     for warning in launch.warnings(order):
         click.echo(f"warning: {warning}", err=True)
     sys.exit(launch.launch(order, json_file, html_file, keep_logs))
@@ -140,6 +142,8 @@ def _chosen(scenarios: tuple[str, ...]) -> tuple[str, ...]:
 @click.argument("descriptor", type=int)
 def inside(descriptor: int) -> None:
     """What `run` starts inside the namespaces."""
+    from rich.console import Console
+
     from vipalived.lab import run
     from vipalived.lab.programme import Order
 
@@ -151,7 +155,7 @@ def inside(descriptor: int) -> None:
     audience = _Audience(order)
     with audience.progress:
         report, complete = run.carry_out(order, audience, interrupted.is_set)
-    _table(report)
+    show(Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH), report)
     sys.exit(_verdict(report, order, complete=complete))
 
 
@@ -171,59 +175,18 @@ class _Audience:
             transient=True,
             refresh_per_second=2,  # drawing takes time from the nodes
         )
-        self._task = self.progress.add_task("building the lab", total=len(order.programme()))
+        programme = order.programme()
+        self._names = [case.scenario for case in programme], [case.engine.name for case in programme]
+        self._task = self.progress.add_task("building the lab", total=len(programme))
 
     def begins(self, case: Case) -> None:
         self.progress.update(self._task, description=f"{case.scenario} {case.number}, {case.engine.name}")
 
     def ended(self, trial: Trial, details: str | None) -> None:
         self.progress.advance(self._task)
-        self.console.print(_line(trial), highlight=False, soft_wrap=True)
+        self.console.print(trial_line(trial, *self._names), highlight=False, soft_wrap=True)
         if (trial.error or not trial.recovered) and details:
             self.console.print(details, highlight=False, markup=False, soft_wrap=True)
-
-
-def _line(trial: Trial) -> str:
-    head = f"{trial.scenario:<14} {trial.engine:<25} {trial.trial:>3}  "
-    if trial.figure_ms is None:
-        return f"{head}[red]failed: {trial.error}[/]"
-    bound = trial.figure_bound_ms
-    promised = "    " if bound is None else f"of {bound:.0f}"
-    length = "    never   " if math.isinf(trial.figure_ms) else f"{trial.figure_ms:>9.1f} ms"
-    figures = f"{length} {promised}  {trial.holder} -> {trial.successor}"
-    if trial.void:
-        return f"{head}{figures}  [yellow]void: {trial.void}[/]"
-    return f"{head}{figures}" + (f"  [red]{trial.missed}[/]" if trial.missed else "")
-
-
-def _table(report: Report) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(
-        title=f"Time without an answer from {report.lab['vip']}, ms",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    for column in ("scenario", "engine", "to"):
-        table.add_column(column, no_wrap=True)
-    for column in ("trials", "median", "p99", "max", "bound", "no loss", "missed", "void"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for row in report.summary():
-        table.add_row(row.scenario, row.engine, "HTTPS" if row.https else "datagrams", *_figures(row))
-    width = None if sys.stdout.isatty() else _PIPED_WIDTH
-    Console(width=width).print(table)
-
-
-def _figures(row: Summary) -> Iterator[str]:
-    yield str(row.trials)
-    for figure in (row.median_ms, row.p99_ms, row.max_ms):
-        yield f"[red]{row.says(figure)}[/]" if row.beyond(figure) else row.says(figure)
-    yield row.bound
-    yield str(row.lossless)
-    yield f"[red]{row.missed}[/]" if row.missed else "0"
-    yield str(row.void or "")
 
 
 def _verdict(report: Report, order: Order, *, complete: bool) -> int:

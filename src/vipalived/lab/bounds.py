@@ -97,22 +97,44 @@ Rule = Callable[[Timing], Limits]
 
 def nothing(_: Timing) -> Limits:
     """No fault and no reason to move: not one datagram may be lost."""
-    return Limits(0.0, moves=0)
+    return Limits(0.0, two_holders=INSTANT, no_holder=INSTANT, moves=0)
+
+
+def settled(timing: Timing) -> float:
+    """Of several Masters the better one advertises within an interval, and the others let go (section 6.4.3)."""
+    return timing.advertisement_interval + ALLOWANCE
 
 
 def resignation(timing: Timing) -> Limits:
     """Skew_Time after the priority 0 advertisement (RFC 9568 section 6.4.2), plus the allowance."""
-    return Limits(timing.skew + ALLOWANCE)
+    wait = timing.skew + ALLOWANCE
+    return Limits(wait, two_holders=settled(timing), no_holder=wait)
+
+
+def resignations(timing: Timing) -> Limits:
+    """As `resignation`, on one node after the other; without a holder for all of them together."""
+    one = resignation(timing)
+    return replace(one, no_holder=len(timing.priorities) * (timing.skew + ALLOWANCE))
 
 
 def silence(timing: Timing) -> Limits:
-    """Master_Down_Interval after the last advertisement (RFC 9568 section 6.4.2), plus the allowance."""
-    return Limits(timing.master_down(timing.successor) + ALLOWANCE)
+    """Master_Down_Interval after the last advertisement (RFC 9568 section 6.4.2), plus the allowance.
+
+    A daemon that is killed or frozen leaves the address on its node, and VRRP does not say for how long.
+    """
+    wait = timing.master_down(timing.successor) + ALLOWANCE
+    return Limits(wait, no_holder=wait)
+
+
+def takeover(timing: Timing) -> Limits:
+    """As `silence`, and the node that has failed is off the network."""
+    return replace(silence(timing), two_holders=settled(timing))
 
 
 def homecoming(timing: Timing) -> Limits:
     """Nothing under nopreempt; where preemption is on, one hand-over between two live nodes."""
-    return nothing(timing) if timing.nopreempt else Limits(ALLOWANCE)
+    one_move = Limits(ALLOWANCE, two_holders=settled(timing), no_holder=ALLOWANCE)
+    return nothing(timing) if timing.nopreempt else one_move
 
 
 def breather(timing: Timing) -> Limits:
@@ -133,19 +155,35 @@ def _config(timing: Timing) -> Config:
     )
 
 
-def handed_over(_: Timing) -> Limits:
+def _overlap(timing: Timing) -> float:
+    """Who hands over lets go so long after its successor's first advertisement at the latest; the allowance."""
+    return _config(timing).handover + NATIVE_ALLOWANCE
+
+
+def handed_over(timing: Timing) -> Limits:
     """The holder keeps the VIP until the next one has it."""
-    return Limits(HITLESS)
+    return Limits(HITLESS, two_holders=_overlap(timing), no_holder=INSTANT)
+
+
+def handed_on(timing: Timing) -> Limits:
+    """As `handed_over`, on one node after the other; with two holders for all of them together."""
+    return replace(handed_over(timing), two_holders=len(timing.priorities) * _overlap(timing))
+
+
+def handed_to_keepalived(timing: Timing) -> Limits:
+    """As `handed_over`, to several that may claim together."""
+    return replace(handed_over(timing), two_holders=settled(timing))
 
 
 def undisturbed(_: Timing) -> Limits:
     """No move, and as little as a hand-over."""
-    return Limits(HITLESS, moves=0)
+    return Limits(HITLESS, two_holders=INSTANT, no_holder=INSTANT, moves=0)
 
 
 def taken_over(timing: Timing) -> Limits:
     """Master_Down_Interval, the claim included."""
-    return Limits(timing.master_down(timing.successor) + NATIVE_ALLOWANCE)
+    wait = timing.master_down(timing.successor) + NATIVE_ALLOWANCE
+    return Limits(wait, two_holders=settled(timing), no_holder=wait)
 
 
 def leased(timing: Timing) -> Limits:
@@ -153,22 +191,22 @@ def leased(timing: Timing) -> Limits:
 
     The lease was renewed with, or after, the last advertisement but one renewal period at the latest.
     """
-    takeover = timing.master_down(timing.successor) - timing.advertisement_interval
-    left = max(0.0, _config(timing).lease + KERNEL_SLACK - takeover)
-    return Limits(taken_over(timing).blackout, two_holders=left + NATIVE_ALLOWANCE)
+    soonest = timing.master_down(timing.successor) - timing.advertisement_interval
+    left = max(0.0, _config(timing).lease + KERNEL_SLACK - soonest)
+    return replace(taken_over(timing), two_holders=left + NATIVE_ALLOWANCE)
 
 
 def prompted(timing: Timing) -> Limits:
     """A native Backup hears keepalived resign: its prompt Skew_Time, its claim, and the allowance."""
     config = _config(timing)
     wait = config.succession(timing.successor, timing.advertisement_interval)
-    return Limits(wait + config.window + ALLOWANCE)
+    longest = wait + config.window + ALLOWANCE
+    return Limits(longest, two_holders=settled(timing), no_holder=longest)
 
 
 def healed(timing: Timing) -> Limits:
     """The two holders that meet are one within an Advertisement_Interval."""
-    soon = timing.advertisement_interval + ALLOWANCE
-    return Limits(taken_over(timing).blackout, one_holder=soon)
+    return replace(taken_over(timing), two_holders=None, one_holder=settled(timing))
 
 
 def native_homecoming(timing: Timing) -> Limits:
@@ -185,7 +223,7 @@ def given_back(timing: Timing) -> Limits:
     """The latecomer hears that another one has the VIP within an Advertisement_Interval, and lets go."""
     if not timing.nopreempt:
         return Limits(HITLESS)
-    return Limits(HITLESS, one_holder=timing.advertisement_interval + ALLOWANCE, stays=True)
+    return Limits(HITLESS, one_holder=settled(timing), stays=True)
 
 
 def unpromised(_: Timing) -> Limits:
@@ -193,9 +231,9 @@ def unpromised(_: Timing) -> Limits:
     return Limits()
 
 
-def served_elsewhere(_: Timing) -> Limits:
+def served_elsewhere(timing: Timing) -> Limits:
     """A dead API server is known of within milliseconds; then a hand-over, and a client's next request."""
-    return Limits(HITLESS, http=SERVED)
+    return replace(handed_over(timing), http=SERVED)
 
 
 def served_for_good(timing: Timing) -> Limits:
@@ -203,48 +241,43 @@ def served_for_good(timing: Timing) -> Limits:
     return replace(served_elsewhere(timing), moves=ONE_MOVE)
 
 
-def drained(_: Timing) -> Limits:
+def drained(timing: Timing) -> Limits:
     """The VIP is elsewhere before the port closes: nobody is cut off."""
-    return Limits(HITLESS, http=SERVED, http_failed=0)
+    return replace(served_elsewhere(timing), http_failed=0)
 
 
 def unfrozen(timing: Timing) -> Limits:
     """As soon as the health check knows."""
-    return Limits(HITLESS, http=timing.hang + SERVED)
-
-
-def _overlap(timing: Timing) -> float:
-    """Who hands over lets go so long after its successor's first advertisement at the latest; the allowance."""
-    return _config(timing).handover + NATIVE_ALLOWANCE
+    return replace(handed_over(timing), http=timing.hang + SERVED)
 
 
 def never_nobody(timing: Timing) -> Limits:
     """The last resort: nobody is better, and somebody must. The first API server is served where it is."""
-    return Limits(HITLESS, two_holders=_overlap(timing), no_holder=INSTANT, http=SERVED)
+    return replace(handed_over(timing), http=SERVED)
 
 
 def first_up(timing: Timing) -> Limits:
     """The first healthy node takes the VIP, once it has been asked often enough."""
-    return Limits(HITLESS, two_holders=_overlap(timing), no_holder=INSTANT, http=FIRST_UP)
+    return replace(handed_over(timing), http=FIRST_UP)
 
 
 def slow_everywhere(timing: Timing) -> Limits:
     """At most one move, and never nobody."""
-    return Limits(HITLESS, two_holders=_overlap(timing), no_holder=INSTANT, moves=ONE_MOVE)
+    return replace(handed_over(timing), moves=ONE_MOVE)
 
 
 RFC: Mapping[str, Rule] = {
     "control": nothing,
     "stop": resignation,
-    "crash": silence,
+    "crash": takeover,
     "kill": silence,  # the node's kernel may answer until the takeover, but nothing obliges it to
     "freeze": silence,  # as for `kill`; two Masters after the thaw settle in one Advertisement_Interval
     "partition": silence,  # the same holds for the two Masters that meet when it heals
-    "rolling": resignation,  # each restart of the holder is a `stop`; a gap never spans two of them
+    "rolling": resignations,  # each restart of the holder is a `stop`; a gap never spans two of them
     "return": homecoming,
     "deaf-start": delayed,
     "reload": nothing,
-    "flap": silence,  # the first loss of carrier ends its mastership; the others wait no longer than that
+    "flap": takeover,  # the first loss of carrier ends its mastership; the others wait no longer than that
     "pause-all": breather,
     "load": nothing,
     "api-crash": unpromised,
@@ -258,7 +291,7 @@ RFC: Mapping[str, Rule] = {
     "day-1": unpromised,
     "release": unpromised,
     "mixed-stop": prompted,  # keepalived is the holder here, and a native engine takes over
-    "mixed-crash": silence,
+    "mixed-crash": takeover,
 }
 """What VRRP promises, whoever speaks it."""
 
@@ -269,7 +302,7 @@ NATIVE: Mapping[str, Rule] = {
     "kill": leased,
     "freeze": leased,
     "partition": healed,
-    "rolling": handed_over,
+    "rolling": handed_on,
     "return": native_homecoming,
     "deaf-start": given_back,
     "reload": undisturbed,
@@ -284,8 +317,8 @@ NATIVE: Mapping[str, Rule] = {
     "api-slow": nothing,
     "day-1": first_up,
     "release": handed_over,
-    "mixed-stop": handed_over,
-    "mixed-crash": silence,  # keepalived takes over
+    "mixed-stop": handed_to_keepalived,
+    "mixed-crash": takeover,  # keepalived takes over
 }
 """What the native engine promises; in the mixed scenarios, where it is the holder."""
 

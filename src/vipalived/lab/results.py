@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ class Trial:
     `error` says why a trial ended without figures, `void` why its figures count for nothing.
     `one_holder_ms` is how long after the lab's last act one node held the VIP for good. A bound that is
     None is a promise that the engine does not make; `stays` is one that it makes. `moves` counts how often the
-    VIP came to a node or left one: a move is two of them.
+    VIP came to a node or left one: a move is two of them. `holders` is how many nodes have the VIP in the end.
     `http_cut` counts the requests that failed because they were under way when the VIP moved, `http_failed` all
     others without an answer; these, and the stretches without an answer, are of requests on new connections, and
     `http_kept_` of those on one that is kept as long as it works.
@@ -61,6 +61,7 @@ class Trial:
     stalls: Sequence[tuple[float, float]] = ()
     recovered: bool = True
     moves: int = 0
+    holders: int | None = None
     void: str | None = None
     error: str | None = None
 
@@ -120,6 +121,8 @@ class Summary:
 
     `https` says whether they are about HTTPS requests, or datagrams. Where they were so long that it counts as
     never, they are None and `never` counts the trials. `lossless` counts those in which not one datagram was lost.
+    Of the time with two holders and without one it is the longest of a trial, `contested` counts those that ended
+    with two.
     """
 
     engine: str
@@ -130,6 +133,11 @@ class Summary:
     max_ms: float | None
     bound_ms: float | None
     https: bool = False
+    two_holders_ms: float | None = None
+    two_holders_bound_ms: float | None = None
+    no_holder_ms: float | None = None
+    no_holder_bound_ms: float | None = None
+    contested: int = 0
     lossless: int = 0
     never: int = 0
     missed: int = 0
@@ -201,10 +209,19 @@ def summarise(trials: Sequence[Trial]) -> Summary:
         bound_ms=max(bounds, default=None),
         https=trials[0].https,
         never=sum(1 for figure in figures if math.isinf(figure)),
+        two_holders_ms=_most(trial.two_holders_ms for trial in counted),
+        two_holders_bound_ms=_most(trial.two_holders_bound_ms for trial in trials),
+        no_holder_ms=_most(trial.no_holder_ms for trial in counted),
+        no_holder_bound_ms=_most(trial.no_holder_bound_ms for trial in trials),
+        contested=sum(1 for trial in counted if (trial.holders or 0) > 1),
         lossless=sum(1 for trial in counted if trial.blackout_ms == 0),
         missed=sum(1 for trial in trials if trial.missed),
         void=sum(1 for trial in trials if trial.void is not None),
     )
+
+
+def _most(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
 
 
 def _finite(value: float) -> float | None:

@@ -178,6 +178,7 @@ def evaluate(stage: Stage, case: Case) -> Trial:
         stalls=[(after_fault(pause.start), milliseconds(pause.length)) for pause in pauses],
         recovered=stage.recovered,
         moves=len(sightings),
+        holders=len(stage.watch.holders(window.end)),
         void=f"the client itself stood still for {milliseconds(doubtful)} ms"
         if doubtful > _TOO_LONG
         else None,

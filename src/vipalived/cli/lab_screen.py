@@ -1,0 +1,139 @@
+"""What `vipalived lab run` shows: a line for each trial, and a table of them all that no terminal cuts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from vipalived.lab.results import Report, Summary, Trial
+
+NOTICED: Final = 150.0
+"""Milliseconds: two nodes hold the VIP for less at any hand-over."""
+
+_WIDE: Final = (
+    *("scenario", "engine", "trials", "median", "p99", "max", "bound"),
+    *("two holders", "two holders' bound", "no holder", "no holder's bound", "no loss", "missed", "void"),
+)
+_USUAL: Final = ("scenario", "engine", "median", "max", "bound", "two holders", "no holder", "missed")
+_NARROW: Final = ("scenario", "engine", "max", "bound", "two holders", "no holder")
+_HEADS: Final = {
+    "two holders": "two\nholders",
+    "two holders' bound": "\nbound",
+    "no holder": "no\nholder",
+    "no holder's bound": "\nbound",
+    "no loss": "no\nloss",
+}
+_LEFT: Final = {"scenario", "engine"}
+
+
+def trial_line(trial: Trial, scenarios: Sequence[str], engines: Sequence[str]) -> str:
+    """One trial, with the console's markup; as wide as the names of the run need."""
+    scenario, engine = (max(map(len, names)) for names in (scenarios, engines))
+    head = f"{trial.scenario:<{scenario}}  {trial.engine:<{engine}} {trial.trial:>3} "
+    if trial.figure_ms is None:
+        return f"{head}[red]failed: {trial.error}[/]"
+    bound = trial.figure_bound_ms
+    promised = "" if bound is None else f" of {bound:.0f}"
+    length = "    never   " if math.isinf(trial.figure_ms) else f"{trial.figure_ms:>9.1f} ms"
+    figures = f"{length}{promised:<8}  {trial.holder} -> {trial.successor}"
+    if trial.void:
+        return f"{head}{figures}  [yellow]void: {trial.void}[/]"
+    if trial.missed:
+        return f"{head}{figures}  [red]{trial.missed}[/]"
+    both = trial.two_holders_ms or 0.0
+    return f"{head}{figures}" + (f"  [yellow]two holders for {both:.0f} ms[/]" if both > NOTICED else "")
+
+
+def show(console: Console, report: Report) -> None:
+    """The table in the widest form that fits, else a paragraph for each row; and what it does not say."""
+    from rich.measure import Measurement
+
+    rows = report.summary()
+    for columns in (_WIDE, _USUAL, _NARROW):
+        table = _table(report, rows, columns)
+        if Measurement.get(console, console.options.update(max_width=1000), table).maximum <= console.width:
+            console.print(table)
+            break
+    else:
+        for row in rows:
+            console.print("\n".join(_paragraph(row)), highlight=False)
+    for remark in _remarks(rows):
+        console.print(remark, highlight=False)
+
+
+def _table(report: Report, rows: Sequence[Summary], columns: Sequence[str]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        title=f"Time without an answer from {report.lab['vip']}, ms",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+        pad_edge=False,
+    )
+    for column in columns:
+        justify = "left" if column in _LEFT else "right"
+        table.add_column(_HEADS.get(column, column), justify=justify, no_wrap=True, vertical="bottom")  # type: ignore[arg-type]
+    for row in rows:
+        cells = _cells(row)
+        table.add_row(*(cells[column] for column in columns))
+    return table
+
+
+def _cells(row: Summary) -> dict[str, str]:
+    figures = {"median": row.median_ms, "p99": row.p99_ms, "max": row.max_ms}
+    return {
+        "scenario": row.scenario,
+        "engine": row.engine,
+        "trials": str(row.trials),
+        **{name: _red(row.says(value), row.beyond(value)) for name, value in figures.items()},
+        "bound": row.bound,
+        "two holders": _red(*_at_most(row.two_holders_ms, row.two_holders_bound_ms)),
+        "two holders' bound": _bound(row.two_holders_bound_ms),
+        "no holder": _red(*_at_most(row.no_holder_ms, row.no_holder_bound_ms)),
+        "no holder's bound": _bound(row.no_holder_bound_ms),
+        "no loss": str(row.lossless),
+        "missed": _red(str(row.missed), row.missed > 0),
+        "void": str(row.void or ""),
+    }
+
+
+def _red(text: str, wrong: bool) -> str:
+    return f"[red]{text}[/]" if wrong else text
+
+
+def _at_most(figure: float | None, bound: float | None) -> tuple[str, bool]:
+    if figure is None:
+        return "-", False
+    return f"{figure:.1f}", bound is not None and figure > bound
+
+
+def _bound(bound: float | None) -> str:
+    return "-" if bound is None else f"{bound:.0f}"
+
+
+def _paragraph(row: Summary) -> Iterator[str]:
+    """A row for a narrow terminal."""
+    cells = _cells(row)
+    yield f"[bold]{row.scenario}[/], {row.engine}: {row.trials} {'trial' if row.trials == 1 else 'trials'}"
+    over = " over HTTPS" if row.https else ""
+    yield f"  no answer{over}: median {cells['median']} ms"
+    yield f"  at the most {cells['max']} ms, bound {cells['bound']}"
+    yield f"  two holders at the most {cells['two holders']} ms, bound {_bound(row.two_holders_bound_ms)}"
+    yield f"  no holder at the most {cells['no holder']} ms, bound {_bound(row.no_holder_bound_ms)}"
+    if row.missed or row.void:
+        yield f"  missed {cells['missed']}, void {row.void}"
+
+
+def _remarks(rows: Sequence[Summary]) -> Iterator[str]:
+    if over_https := dict.fromkeys(row.scenario for row in rows if row.https):
+        yield f"{', '.join(over_https)}: the figures are until HTTPS was answered again"
+    for row in rows:
+        if row.contested:
+            ended = f"{row.contested} of {row.trials}"
+            yield f"{row.scenario}, {row.engine}: two nodes still held the VIP when the trial ended ({ended})"
