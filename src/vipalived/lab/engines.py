@@ -84,7 +84,10 @@ class Keepalived:
         """As `keepalived --version` says it."""
         path = self.path()
         if path is None:
-            hint = "install keepalived (`apt-get install keepalived`) name one with `--keepalived PATH`, or rehearse `--engine native`"
+            hint = (
+                "install keepalived (`apt-get install keepalived`), name one with `--keepalived PATH`,"
+                " or rehearse `--engine native`"
+            )
             raise MissingRequirement(f"`{self.program}` is not an executable program", hint=hint)
         said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
         found = re.search(r"Keepalived v(\S+)", said.stderr + said.stdout)
