@@ -174,11 +174,11 @@ WE_REFUSE = {
     "1: x\n": "line 1, column 1: expected a text key, found the number `1`",
     "on: x\n": "line 1, column 1: expected a text key, found the bool `true`",
     "b: &x {c: 1}\na:\n  c: 2\n  <<: *x\n": "line 4, column 3: expected `<<` above the other keys",
-    "a: !foo bar\n": "line 1, column 4: could not determine a constructor for the tag",
-    "a: !!binary aGk=\n": "line 1, column 4: could not determine a constructor for the tag",
+    "a: !foo bar\n": "line 1, column 4: found a tag (`!`), expected plain values",
+    "a: !!binary aGk=\n": "line 1, column 4: found a tag (`!`), expected plain values",
     "a: 1e400\n": "line 1, column 4: expected a number that 64 bits can hold",
     "a: 0x10000000000000000\n": "line 1, column 4: expected a number that 64 bits can hold",
-    "a: 1\n---\nb: 2\n": "line 2, column 1: but found another document",
+    "a: 1\n---\nb: 2\n": "line 2, column 1: found the beginning of another document, expected one only",
 }
 
 
@@ -236,6 +236,59 @@ def test_what_hides_a_mistake_is_refused(text: str) -> None:
     with pytest.raises(InvalidSettings) as caught:
         parse_yaml(text, "values.yaml")
     assert str(caught.value) == f"`values.yaml` is not YAML: {WE_REFUSE[text]}"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "a: [1, secret\n",
+            "line 2, column 1: expected a comma, or the `]` that ends the list of line 1, column 4",
+        ),
+        (
+            "a: {b: 1\nc: 2\n",
+            "line 2, column 2: expected a comma, or the `}` that ends the object of line 1, column 4",
+        ),
+        ("a:\n\tb: secret\n", "line 2, column 1: found a tab; YAML indents with blanks"),
+        ('a: "secret\nb: 2\n', "line 1, column 4: the quote that begins here does not end"),
+        ("a: 1\n---\nb: 2\n", "line 2, column 1: found the beginning of another document, expected one only"),
+        ("a: !secret 1\n", "line 1, column 4: found a tag (`!`), expected plain values"),
+        (
+            "a:\n    b: 1\n  c: 2\n",
+            (
+                "line 3, column 3: expected as many blanks at the beginning of the line as the part of"
+                " line 1, column 1 has"
+            ),
+        ),
+        ("a: 1\nsecret\nb: 2\n", "line 3, column 1: expected a `:` after the key of line 2, column 1"),
+        (
+            "a: @secret\n",
+            "line 1, column 4: found a character that begins nothing in YAML, expected it in quotes",
+        ),
+        ("a: b: secret\n", "line 1, column 5: found a `:` where no key can be, expected the value in quotes"),
+        ("a: |secret\n  b\n", "line 1, column 5: expected chomping or indentation indicators, but found 's'"),
+    ],
+)
+def test_what_is_no_yaml_is_refused_in_a_whole_sentence_that_quotes_nothing(text: str, sentence: str) -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        parse_yaml(text, "values.yaml")
+    [problem] = caught.value.problems
+    assert problem.message == f"`values.yaml` is not YAML: {sentence}"
+    assert "secret" not in str(problem.hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("x: {{ .Values.x }}\n", "`{{ ... }}` is a template: render it first, or put it in quotes"),
+        ("a: b: c\n", "put a value with `: ` in it in quotes; or indent the line as the ones above it"),
+        ("a: [\n", None),
+    ],
+)
+def test_the_usual_causes_have_a_hint(text: str, hint: str | None) -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        parse_yaml(text, "values.yaml")
+    assert caught.value.problems[0].hint == hint
 
 
 @pytest.mark.parametrize("text", ["a: !!bool maybe", "a: " + "[" * 3000])

@@ -113,6 +113,7 @@ def run(
     from vipalived.lab import launch
     from vipalived.lab.programme import Order
 
+    _refuse_confusion(json_file, html_file, keep_logs)
     layer = read_layers(values, assignments)[0]
     # What the values deploy: the chart's own default is keepalived.
     default = layer.get("engine") or "keepalived"
@@ -129,6 +130,17 @@ def run(
     for warning in launch.warnings(order):
         click.echo(f"warning: {warning}", err=True)
     sys.exit(launch.launch(order, json_file, html_file, keep_logs))
+
+
+def _refuse_confusion(json_file: Path | None, html_file: Path | None, keep_logs: Path | None) -> None:
+    """Outputs that would end up elsewhere than where somebody looks for them."""
+    for option, path in (("--json", json_file), ("--html", html_file)):
+        if path is not None and str(path) == "-":
+            raise click.UsageError(f"`{option}` writes a file, and `-` would be one of that name")
+    if json_file is not None and html_file is not None and json_file.resolve() == html_file.resolve():
+        raise click.UsageError(f"`--json` and `--html` would both write `{json_file}`")
+    if keep_logs is not None and keep_logs.is_dir() and any(keep_logs.iterdir()):
+        raise click.UsageError(f"`--keep-logs` expects a new or an empty directory, and `{keep_logs}` is not")
 
 
 def _chosen(scenarios: tuple[str, ...]) -> tuple[str, ...]:

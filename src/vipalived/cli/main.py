@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -13,6 +14,9 @@ from vipalived.errors import ExitCode, InvalidSettings, VipalivedError
 
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended."""
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""What a disk, or /dev/full, says to whom it has no room for."""
 
 _COMMANDS = {
     "agent": "vipalived.cli.agent",
@@ -80,34 +84,58 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
+    if sys.stdout is None:
+        _complain("standard output is closed, and results go there", None)
+        return ExitCode.FAILED
     try:
         code = cli.main(
             args=None if arguments is None else list(arguments), prog_name="vipalived", standalone_mode=False
         )
         sys.stdout.flush()
-    except InvalidSettings as error:
-        for problem in error.problems:
-            _complain(str(problem), problem.hint)
-        return error.exit_code
-    except VipalivedError as error:
-        _complain(error.message, error.hint)
-        return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.FAILED
-    except Exception:  # noqa: BLE001 - the last resort: a bug must show where it is
-        import traceback
-
-        traceback.print_exc()
-        _complain("this is a bug in vipalived", "report the lines above, with the command and its values")
-        return ExitCode.BUG
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last resort: a bug must show where it is
+        return _failed(error)
     return code if isinstance(code, int) else ExitCode.OK
+
+
+def _failed(error: Exception | KeyboardInterrupt) -> int:
+    """What the operator reads, and the exit code."""
+    match error:
+        case InvalidSettings():
+            for problem in error.problems:
+                _complain(str(problem), problem.hint)
+            return error.exit_code
+        case VipalivedError():
+            _complain(error.message, error.hint)
+            return error.exit_code
+        case click.ClickException():
+            error.show()
+            return error.exit_code
+        case click.Abort() | KeyboardInterrupt():
+            click.echo("interrupted", err=True)
+            return INTERRUPTED
+        case BrokenPipeError():
+            _discard_output()
+            return ExitCode.FAILED
+        case OSError() if error.errno in _FULL:
+            _discard_output()
+            _complain(f"the output cannot be written: {error.strerror}", None)
+            return ExitCode.FAILED
+        case _:
+            return _bug(error)
+
+
+def _bug(error: BaseException) -> int:
+    """What nobody has foreseen, with its traceback."""
+    import traceback
+
+    traceback.print_exception(error)
+    _complain("this is a bug in vipalived", "report the lines above, with the command and its values")
+    return ExitCode.BUG
+
+
+def _discard_output() -> None:
+    """What is still in the buffer would be tried again, in vain, when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str, hint: str | None) -> None:

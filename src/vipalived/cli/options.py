@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -141,6 +142,8 @@ def read_layers(
 
 
 def _read(path: Path) -> str:
+    if str(path) == "-" and sys.stdin is None:
+        raise InvalidSettings((Problem("", "`-` cannot be read: standard input is closed"),))
     try:
         with click.open_file(str(path), encoding="utf-8") as stream:
             return str(stream.read())

@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from vipalived.errors import InvalidSettings, MissingRequirement, Problem
+from vipalived.errors import MissingRequirement, Problem, VipalivedError
 from vipalived.lab import sandbox
 from vipalived.lab.plan import BASE_LAYER
 from vipalived.lab.pressure import offer
@@ -35,7 +35,7 @@ def launch(order: Order, json: Path | None, html: Path | None, logs: Path | None
     with ExitStack() as stack:
         files = [_open(stack, path, os.O_WRONLY | os.O_CREAT) for path in (json, html)]
         if logs is not None:
-            logs.mkdir(parents=True, exist_ok=True)
+            _make(logs)
         directory = _open(stack, logs, os.O_RDONLY | os.O_DIRECTORY)
         quota = stack.enter_context(offer()) if {"load", "api-slow"} & set(order.scenarios) else order.quota
         inside = replace(order, json=files[0], html=files[1], logs=directory, quota=quota)
@@ -56,12 +56,19 @@ def _require_libraries() -> None:
             )
 
 
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise VipalivedError(f"`{directory}` cannot be made: {error.strerror}") from error
+
+
 def _open(stack: ExitStack, path: Path | None, flags: int) -> int | None:
     if path is None:
         return None
     try:
         descriptor = os.open(path, flags, 0o666)
     except OSError as error:
-        raise InvalidSettings((Problem("", f"`{path}` cannot be written: {error.strerror}"),)) from error
+        raise VipalivedError(f"`{path}` cannot be written: {error.strerror}") from error
     stack.callback(os.close, descriptor)
     return descriptor

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import yaml
 
 from vipalived.errors import InvalidSettings, Problem
+from vipalived.settings.yaml_errors import explain
 
 Layer = dict[str, Any]
 Option = Literal["--set", "--set-string", "--set-json", "--set-file"]
@@ -111,7 +112,8 @@ def parse_yaml(text: str, source: str) -> Layer:
     try:
         values = yaml.load(text, Loader)  # noqa: S506 - Loader is a SafeLoader
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InvalidSettings((Problem("", f"`{source}` is not YAML: {_one_line(error)}"),)) from error
+        sentence, hint = explain(error, text)
+        raise InvalidSettings((Problem("", f"`{source}` is not YAML: {sentence}", hint),)) from error
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -119,15 +121,6 @@ def parse_yaml(text: str, source: str) -> Layer:
             (Problem("", f"`{source}`: expected keys and values at the top, found {kind(values)}"),)
         )
     return values
-
-
-def _one_line(error: Exception) -> str:
-    """Where and what, without what the parser quotes: it may be a part of a password."""
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        mark = error.problem_mark
-        problem = re.sub(r" '[^']{2,}'", "", str(error.problem))
-        return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
-    return str(error).partition("\n")[0]
 
 
 def kind(value: object) -> str:
