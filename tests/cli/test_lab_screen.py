@@ -6,8 +6,9 @@ import io
 
 import pytest
 from rich.console import Console
+from rich.progress import Progress, TextColumn
 
-from vipalived.cli.lab_screen import show, trial_line
+from vipalived.cli.lab_screen import show, time_left, trial_line
 from vipalived.lab.results import Report, Trial
 
 LAB = {"vip": "198.18.0.100"}
@@ -35,6 +36,22 @@ def shown(width: int) -> str:
     show(console, Report(LAB, TRIALS))
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def test_a_wait_shows_how_long_it_may_still_take() -> None:
+    now = 100.0
+    progress = Progress(time_left(), TextColumn("{task.description}"), get_time=lambda: now)
+    task = progress.add_task("", total=8)
+
+    def line() -> str:
+        console = Console(width=60, file=io.StringIO(), color_system=None)
+        console.print(progress.get_renderable())
+        return console.file.getvalue().strip("\n").rstrip()  # type: ignore[attr-defined, no-any-return]
+
+    progress.update(task, description="crash 1, native: settling", until=117.2)
+    assert line() == " 17 s at most crash 1, native: settling"
+    now = 117.0
+    assert line() == "              crash 1, native: settling"
 
 
 def test_at_120_columns() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vipalived.cli.lab_screen import show, trial_line
+from vipalived.cli.lab_screen import show, time_left, trial_line
 from vipalived.cli.main import INTERRUPTED
 from vipalived.cli.options import Assignment, read_layers, values_options
 from vipalived.errors import ExitCode
@@ -176,10 +176,10 @@ class _Audience:
 
     def __init__(self, order: Order) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         self.console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (MofNCompleteColumn(), TimeElapsedColumn(), time_left(), TextColumn("{task.description}"))
         self.progress = Progress(
             *columns,
             console=self.console,
@@ -192,7 +192,13 @@ class _Audience:
         self._task = self.progress.add_task("building the lab", total=len(programme))
 
     def begins(self, case: Case) -> None:
-        self.progress.update(self._task, description=f"{case.scenario} {case.number}, {case.engine.name}")
+        self._trial = f"{case.scenario} {case.number}, {case.engine.name}"
+        self.progress.update(self._task, description=self._trial, until=None)
+
+    def waits(self, phase: str, seconds: float) -> None:
+        self.progress.update(
+            self._task, description=f"{self._trial}: {phase}", until=self.progress.get_time() + seconds
+        )
 
     def ended(self, trial: Trial, details: str | None) -> None:
         self.progress.advance(self._task)

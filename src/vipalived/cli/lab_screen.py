@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import ProgressColumn, Task
     from rich.table import Table
 
     from vipalived.lab.results import Report, Summary, Trial
@@ -47,6 +48,22 @@ def trial_line(trial: Trial, scenarios: Sequence[str], engines: Sequence[str]) -
         return f"{head}{figures}  [red]{trial.missed}[/]"
     both = trial.two_holders_ms or 0.0
     return f"{head}{figures}" + (f"  [yellow]two holders for {both:.0f} ms[/]" if both > NOTICED else "")
+
+
+def time_left() -> ProgressColumn:
+    """For a task's field `until`: how many seconds its present wait may still take, in front of what may be cut."""
+    from rich.progress import ProgressColumn
+    from rich.text import Text
+
+    class Left(ProgressColumn):
+        max_refresh = None
+
+        def render(self, task: Task) -> Text:
+            until = task.fields.get("until")
+            left = 0.0 if until is None else until - task.get_time()
+            return Text(f"{left:3.0f} s at most" if left >= 0.5 else " " * len("  0 s at most"))
+
+    return Left()
 
 
 def show(console: Console, report: Report) -> None:

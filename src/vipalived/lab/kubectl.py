@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import http.client
 import signal
+import socket
 import ssl
 import sys
 import time
@@ -29,11 +30,26 @@ TIMEOUT = 1.0
 _AT_ONCE = 64
 
 
+class _Connection(http.client.HTTPSConnection):
+    """Has its socket before that is connected: Python loses one that is reset just before TLS begins on it."""
+
+    def __init__(self, address: str, port: int, context: ssl.SSLContext) -> None:
+        super().__init__(address, port, timeout=TIMEOUT, context=context)
+        self._tls = context
+
+    def connect(self) -> None:
+        plain = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
+        plain.settimeout(TIMEOUT)
+        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock.connect((self.host, self.port))
+
+
 class Client:
     """Asks over a verified connection that it keeps, and makes anew when a request on it has failed."""
 
     def __init__(self, address: str, port: int, context: ssl.SSLContext) -> None:
-        self._connection = http.client.HTTPSConnection(address, port, timeout=TIMEOUT, context=context)
+        self._connection = _Connection(address, port, context)
 
     def succeeds(self) -> bool:
         """Whether a request is answered in time.

@@ -19,7 +19,7 @@ from vipalived.lab.programme import Case, Order
 from vipalived.lab.results import Report, Trial
 from vipalived.lab.sandbox import python
 from vipalived.lab.servers import api_servers
-from vipalived.lab.stage import PORT
+from vipalived.lab.stage import PORT, Waits
 from vipalived.lab.trial import FAILURE, Theatre
 from vipalived.lab.watch import HolderWatch
 from vipalived.lab.world import World
@@ -34,6 +34,9 @@ class Audience(Protocol):
 
     def begins(self, case: Case) -> None:
         """A trial is about to begin."""
+
+    def waits(self, phase: str, seconds: float) -> None:
+        """The trial waits, for so long at the most."""
 
     def ended(self, trial: Trial, details: str | None) -> None:
         """A trial is over; `details` has the nodes' logs and addresses where something was wrong."""
@@ -73,7 +76,7 @@ def carry_out(order: Order, audience: Audience, interrupted: Callable[[], bool])
         for case in programme:
             audience.begins(case)
             if case.plan not in theatres:
-                theatres[case.plan] = _build(case.plan, len(theatres), order, interrupted)
+                theatres[case.plan] = _build(case.plan, len(theatres), order, interrupted, audience.waits)
             for trial, files in _attempts(theatres[case.plan], case):
                 report.trials.append(trial)
                 audience.ended(trial, files.get(FAILURE))
@@ -125,7 +128,7 @@ def _overwrite(descriptor: int, text: str) -> None:
     os.ftruncate(descriptor, os.lseek(descriptor, 0, os.SEEK_CUR))
 
 
-def _build(cast: Plan, number: int, order: Order, interrupted: Callable[[], bool]) -> Theatre:
+def _build(cast: Plan, number: int, order: Order, interrupted: Callable[[], bool], waits: Waits) -> Theatre:
     """The world of this number, with its servers and its watch."""
     from pyroute2.netlink.exceptions import NetlinkError
 
@@ -139,7 +142,7 @@ def _build(cast: Plan, number: int, order: Order, interrupted: Callable[[], bool
     _respond(world)
     servers = api_servers(world, PORT, certificate)
     watch = HolderWatch(cast.vip, world.namespaces())
-    return Theatre(world, watch, authority, servers, order.quota, interrupted)
+    return Theatre(world, watch, authority, servers, order.quota, interrupted, waits)
 
 
 def _respond(world: World) -> None:

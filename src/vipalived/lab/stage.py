@@ -33,8 +33,13 @@ _IN_FLIGHT = SECOND // 20
 _LAST_WORDS = 10.0
 """Seconds that a client has for what is on its way when a trial ends."""
 PORT = 6443
+SETTLING, RECOVERING = "settling", "recovering"
 _GOLDEN_RATIO = 0.6180339887
 """Its multiples, modulo 1, spread evenly however many there are."""
+
+
+Waits = Callable[[str, float], None]
+"""Hears what a trial waits for, and for how many seconds at the most."""
 
 
 class TrialFailed(VipalivedError):
@@ -56,10 +61,11 @@ class Stage:
         directory: Path,
         quota: Quota,
         interrupted: Callable[[], bool],
+        waits: Waits,
     ) -> None:
         self.world, self.watch, self.servers, self.engine = world, watch, servers, engine
         self.settings, self.timing, self.limits, self.directory = settings, timing, limits, directory
-        self.quota, self.interrupted = quota, interrupted
+        self.quota, self.interrupted, self._waits = quota, interrupted, waits
         self.nodes = tuple(host.name for host in world.plan.nodes)
         self.daemons: dict[str, Daemon] = {}
         self.marks: list[tuple[int, str]] = []
@@ -163,12 +169,14 @@ class Stage:
             deadline = recovery_deadline(self.timing)
             if self.limits.blackout is None:
                 deadline = min(UNPROMISED, deadline)
-            self.recovered = self._until(lambda: self._steady(steady, victim, alone=alone), deadline)
+            self.recovered = self._until(
+                lambda: self._steady(steady, victim, alone=alone), deadline, RECOVERING
+            )
 
     def served(self) -> None:
         """Waits until every HTTPS request has been answered for AFTERWARDS since the last mark."""
         if self.recovered:
-            self.recovered = self._until(self._serves, self._patience())
+            self.recovered = self._until(self._serves, self._patience(), RECOVERING)
 
     def _patience(self) -> float:
         """Seconds after which an engine that promises nothing is believed to do nothing."""
@@ -271,7 +279,8 @@ class Stage:
             server.heal()
         self.world.clean()
 
-    def _until(self, condition: Callable[[], bool], seconds: float) -> bool:
+    def _until(self, condition: Callable[[], bool], seconds: float, phase: str | None = None) -> bool:
+        self._waits(phase or (self.marks[-1][1] if self.marks else SETTLING), seconds)
         deadline = time.monotonic() + seconds
         while not condition():
             if self.interrupted():

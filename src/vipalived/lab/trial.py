@@ -26,7 +26,7 @@ from vipalived.lab.programme import Case
 from vipalived.lab.results import Trial
 from vipalived.lab.scenarios import SCENARIOS, Scenario
 from vipalived.lab.servers import ApiServer
-from vipalived.lab.stage import Stage, TrialFailed
+from vipalived.lab.stage import Stage, TrialFailed, Waits
 from vipalived.lab.watch import HolderWatch
 from vipalived.lab.world import ROOT, World
 
@@ -49,9 +49,10 @@ class Theatre:
         servers: Mapping[str, ApiServer],
         quota: Quota,
         interrupted: Callable[[], bool],
+        waits: Waits,
     ) -> None:
         self.world, self.watch, self.authority, self.servers = world, watch, authority, servers
-        self.quota, self.interrupted = quota, interrupted
+        self.quota, self.interrupted, self.waits = quota, interrupted, waits
 
     def play(self, case: Case) -> tuple[Trial, dict[str, str]]:
         """Carries one trial out; returns it with the texts that tell its story, by file name.
@@ -71,6 +72,7 @@ class Theatre:
             directory,
             self.quota,
             self.interrupted,
+            self.waits,
         )
         try:
             trial = self._attempt(stage, case)
