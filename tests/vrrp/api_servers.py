@@ -168,8 +168,8 @@ class Cluster(World):
             and isinstance(node.state.role, m.Backup)
             and node.state.standing is m.Standing.HEALTHY
             and server.mode is Mode.OK
-            # One by the letter displaces nobody, and succeeds who resigns.
-            and (node.config.last_resort or lost)
+            # One by the letter displaces nobody that it need not, and succeeds who resigns.
+            and (node.config.last_resort or (lost and node.able_since < self.servers[holder].since))
             for index, (node, server) in enumerate(zip(self.nodes, self.servers, strict=True))
             if index != holder
         )

@@ -443,6 +443,40 @@ class TestPacedArp:
         assert step(CONFIG, backup(), AddressLost(VIP), 0.5)[1] == ()
 
 
+class TestDeathAmidAClaim:
+    """Whose API server dies while it claims takes the addresses that nobody has, and offers them at once."""
+
+    def test_it_goes_on_and_gives_away_what_it_has_then(self):
+        claiming = replace(STARTED, role=Claiming(10.012, 10.0))
+        state, actions = step(CONFIG, claiming, Health(Standing.DEAD), 10.005)
+        assert actions == (SendAdvert(1),)
+        assert deadline(state) == 10.012
+        state, actions = step(CONFIG, state, Timer(), 10.012)
+        assert actions == (
+            SendAdvert(1),
+            ADD,
+            Announce(VIPS, 1),
+            changed(Claiming, Master, Reason.CLAIM_UNOPPOSED),
+            SendAdvert(0),
+            changed(Master, Resigning, Reason.UNHEALTHY),
+        )
+        state, actions = step(CONFIG, state, Timer(), 14.1)
+        assert actions == (SendAdvert(1), changed(Resigning, Claiming, Reason.NO_SUCCESSOR))
+        state, actions = step(CONFIG, state, Timer(), 14.2)
+        assert actions[-1] == changed(Claiming, Master, Reason.CLAIM_UNOPPOSED)
+
+    def test_a_better_claim_ends_it_as_any_other(self):
+        claiming = replace(STARTED, role=Claiming(10.012, 10.0))
+        state, _ = step(CONFIG, claiming, Health(Standing.DEAD), 10.005)
+        state, actions = step(CONFIG, state, advert(90), 10.008)
+        assert actions == (changed(Claiming, Backup, Reason.BETTER_CLAIM),)
+
+    def test_who_has_the_addresses_already_offers_them_at_once(self):
+        claiming = replace(STARTED, role=Claiming(10.012, 10.0, held=True))
+        _, actions = step(CONFIG, claiming, Health(Standing.DEAD), 10.005)
+        assert actions == (SendAdvert(0), changed(Claiming, Resigning, Reason.UNHEALTHY))
+
+
 class TestRelease:
     """An operator gives the addresses away for good, or to whoever takes them."""
 

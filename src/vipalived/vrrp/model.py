@@ -213,12 +213,16 @@ class Adopting:
 
 @dataclass(frozen=True, slots=True)
 class Claiming:
-    """Has advertised and listens for a better claim before it owns; `held`: has the addresses already."""
+    """Has advertised and listens for a better claim before it owns; `held`: has the addresses already.
+
+    `dying`: its API server died meanwhile, so that it owns the addresses only to give them away.
+    """
 
     until: float
     sent_at: float
     held: bool = False
     contested: bool = False
+    dying: bool = False
 
 
 @dataclass(frozen=True, slots=True)

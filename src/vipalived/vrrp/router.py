@@ -188,6 +188,9 @@ def _settle(before: Turn, after: Turn, reason: Reason) -> Turn:
         at_once = after.priority == OWNER and after.config.preempt and not after.config.start_delay
         return claim(after, reason) if at_once else after.to(after.backup(), reason)
     died = before.state.standing is not after.state.standing is Standing.DEAD
+    if died and isinstance(role, Claiming) and not role.held:
+        # Nobody may have the addresses, and nobody else want them: to let go now would cost another wait.
+        return after.does(SendAdvert(after.priority)).stay(replace(role, dying=True))
     if died and isinstance(role, Master | Claiming):
         return resign(after, reason)
     if before.priority != after.priority:
@@ -284,7 +287,8 @@ def _timer(turn: Turn) -> Turn:
         case Adopting():
             return claim(turn, Reason.ADOPTED, held=True)
         case Claiming():
-            return own(turn, Reason.CLAIM_UNOPPOSED, contested=role.contested)
+            owned = own(turn, Reason.CLAIM_UNOPPOSED, contested=role.contested)
+            return resign(owned, Reason.UNHEALTHY) if role.dying else owned
         case Master():
             return master_timer(turn, role)
         case Resigning():
