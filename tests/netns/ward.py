@@ -53,6 +53,14 @@ def wait(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.01)
 
 
+def _lives(pid: int) -> bool:
+    """A dead process has no command line, whether somebody has waited for it or not."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 class Ward:
     """The node is this namespace, with v0; the neighbour has v1."""
 
@@ -199,6 +207,8 @@ class Daemon:
         for pid in (*map(int, children), self.process.pid):
             os.kill(pid, signal.SIGKILL)
         self.process.wait(PATIENCE)
+        # Nobody waits for an orphan here: it is dead once the kernel says so.
+        wait(lambda: not any(map(_lives, map(int, children))), "the child to be dead")
 
     def end(self) -> None:
         self.process.terminate()
