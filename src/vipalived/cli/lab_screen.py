@@ -56,8 +56,6 @@ def time_left() -> ProgressColumn:
     from rich.text import Text
 
     class Left(ProgressColumn):
-        max_refresh = None
-
         def render(self, task: Task) -> Text:
             until = task.fields.get("until")
             left = 0.0 if until is None else until - task.get_time()
@@ -104,16 +102,17 @@ def _table(report: Report, rows: Sequence[Summary], columns: Sequence[str]) -> T
 
 def _cells(row: Summary) -> dict[str, str]:
     figures = {"median": row.median_ms, "p99": row.p99_ms, "max": row.max_ms}
+    (two, two_is_wrong, two_bound), (none, none_is_wrong, none_bound) = row.holding
     return {
         "scenario": row.scenario,
         "engine": row.engine,
         "trials": str(row.trials),
         **{name: _red(row.says(value), row.beyond(value)) for name, value in figures.items()},
         "bound": row.bound,
-        "two holders": _red(*_at_most(row.two_holders_ms, row.two_holders_bound_ms)),
-        "two holders' bound": _bound(row.two_holders_bound_ms),
-        "no holder": _red(*_at_most(row.no_holder_ms, row.no_holder_bound_ms)),
-        "no holder's bound": _bound(row.no_holder_bound_ms),
+        "two holders": _red(two, two_is_wrong),
+        "two holders' bound": two_bound,
+        "no holder": _red(none, none_is_wrong),
+        "no holder's bound": none_bound,
         "no loss": str(row.lossless),
         "missed": _red(str(row.missed), row.missed > 0),
         "void": str(row.void or ""),
@@ -124,25 +123,16 @@ def _red(text: str, wrong: bool) -> str:
     return f"[red]{text}[/]" if wrong else text
 
 
-def _at_most(figure: float | None, bound: float | None) -> tuple[str, bool]:
-    if figure is None:
-        return "-", False
-    return f"{figure:.1f}", bound is not None and figure > bound
-
-
-def _bound(bound: float | None) -> str:
-    return "-" if bound is None else f"{bound:.0f}"
-
-
 def _paragraph(row: Summary) -> Iterator[str]:
     """A row for a narrow terminal."""
     cells = _cells(row)
+    two_bound, none_bound = cells["two holders' bound"], cells["no holder's bound"]
     yield f"[bold]{row.scenario}[/], {row.engine}: {row.trials} {'trial' if row.trials == 1 else 'trials'}"
     over = " over HTTPS" if row.https else ""
     yield f"  no answer{over}: median {cells['median']} ms"
     yield f"  at the most {cells['max']} ms, bound {cells['bound']}"
-    yield f"  two holders at the most {cells['two holders']} ms, bound {_bound(row.two_holders_bound_ms)}"
-    yield f"  no holder at the most {cells['no holder']} ms, bound {_bound(row.no_holder_bound_ms)}"
+    yield f"  two holders at the most {cells['two holders']} ms, bound {two_bound}"
+    yield f"  no holder at the most {cells['no holder']} ms, bound {none_bound}"
     if row.missed or row.void:
         yield f"  missed {cells['missed']}, void {row.void}"
 

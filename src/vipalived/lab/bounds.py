@@ -114,7 +114,7 @@ def resignation(timing: Timing) -> Limits:
 def resignations(timing: Timing) -> Limits:
     """As `resignation`, on one node after the other; without a holder for all of them together."""
     one = resignation(timing)
-    return replace(one, no_holder=len(timing.priorities) * (timing.skew + ALLOWANCE))
+    return replace(one, no_holder=len(timing.priorities) * (one.no_holder or 0.0))
 
 
 def silence(timing: Timing) -> Limits:

@@ -146,7 +146,18 @@ class Summary:
     @property
     def bound(self) -> str:
         """The bound, for a table."""
-        return "-" if self.bound_ms is None else f"{self.bound_ms:.0f}"
+        return _promised(self.bound_ms)
+
+    @property
+    def holding(self) -> tuple[tuple[str, bool, str], ...]:
+        """Of the time with two holders, and of that without one: the figure, whether it is too long, and the bound."""
+        return tuple(
+            ("-" if figure is None else f"{figure:.1f}", _breaks(figure, bound), _promised(bound))
+            for figure, bound in (
+                (self.two_holders_ms, self.two_holders_bound_ms),
+                (self.no_holder_ms, self.no_holder_bound_ms),
+            )
+        )
 
     def says(self, figure: float | None) -> str:
         """One of the figures, for a table."""
@@ -154,7 +165,15 @@ class Summary:
 
     def beyond(self, figure: float | None) -> bool:
         """Whether one of the figures is more than is promised."""
-        return figure is not None and self.bound_ms is not None and figure > self.bound_ms
+        return _breaks(figure, self.bound_ms)
+
+
+def _promised(bound: float | None) -> str:
+    return "-" if bound is None else f"{bound:.0f}"
+
+
+def _breaks(figure: float | None, bound: float | None) -> bool:
+    return figure is not None and bound is not None and figure > bound
 
 
 @dataclass(slots=True)

@@ -214,7 +214,7 @@ def incumbent(turn: Turn, master: Master) -> Advert | None:
     if other is None or config.preempt or now >= turn.state.deaf_until:
         return None
     recent = now - master.lost_at <= config.down(turn.priority, config.interval)
-    lives = other.priority != RESIGN and not (config.last_resort and other.priority in RANKS.values())
+    lives = other.priority != RESIGN and not _is_rank(config, other.priority)
     return other if recent and lives else None
 
 
@@ -425,7 +425,7 @@ def backup_hears(turn: Turn, role: Backup, advert: Advert) -> Backup:
         # Of two that succeed the better one claims first: this is a loser, which was there before.
         return role
     heard = role if _is_incumbent(turn, role, advert) else _follows(turn, role, advert)
-    low = config.last_resort and advert.priority in RANKS.values()
+    low = _is_rank(config, advert.priority)
     if config.preempt and advert.priority < own_priority and not low and not _holds_back(turn):
         return displacing(turn, heard)
     interval = advert.interval if config.version == 3 else config.interval
@@ -466,10 +466,15 @@ def _wait_for(turn: Turn, master_priority: int | None) -> tuple[float, Reason]:
     if patience is not None:
         return patience or config.succession(own_priority, config.interval), Reason.MASTER_UNHEALTHY
     worse = master_priority is not None and master_priority < own_priority
-    sick = config.last_resort and master_priority in RANKS.values()
+    sick = _is_rank(config, master_priority)
     if config.preempt and config.preempt_delay and worse and not sick and turn.state.steady:
         return config.preempt_delay, Reason.PREEMPT_DELAY
     return math.inf, Reason.MASTER_UNHEALTHY
+
+
+def _is_rank(config: Config, priority: int | None) -> bool:
+    """Whether a priority says of its router that it is not healthy."""
+    return config.last_resort and priority in RANKS.values()
 
 
 def _holds_back(turn: Turn) -> bool:
