@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import re
@@ -142,6 +143,21 @@ def test_questions_may_come_all_at_once(server: Server) -> None:
     last = b"GET /nowhere HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
     answer = server.say(question * 50 + last)
     assert (answer.count(b"HTTP/1.1 200 OK\r\n"), answer.count(b"HTTP/1.1 404 Not Found\r\n")) == (50, 1)
+
+
+def test_the_engine_has_its_turn_between_two_answers(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered, seen = 0, []
+    verdict = endpoint._verdict
+
+    def counting(reasons: tuple[str, ...]) -> endpoint.Answer:
+        nonlocal answered
+        answered += 1
+        asyncio.get_running_loop().call_soon(lambda: seen.append(answered))
+        return verdict(reasons)
+
+    monkeypatch.setattr(endpoint, "_verdict", counting)
+    server.say(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n" * 20 + b"GET /livez HTTP/1.0\r\n\r\n")
+    assert seen == list(range(1, 22))
 
 
 def test_a_head_is_a_get_without_its_body(server: Server) -> None:

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from tests.observe.hearing import A, B, advert
+from tests.observe.hearing import VIP, A, B, advert
 from vipalived.cli.observe_screen import Screen, plain
 from vipalived.observe.report import Report, report
 from vipalived.observe.speakers import Speakers
@@ -36,12 +36,12 @@ and for differing authentication or VIPs"""
 
 def test_a_pipe_gets_each_speaker_on_a_line() -> None:
     assert plain(two_masters()) == (
-        """\
+        f"""\
 eth0 at 22:13:20 UTC: 2 speakers of 1 virtual router heard in 3 s
 
-VRID  FAMILY  VERSION  STATE   ADDRESS     MAC                PRIO  INTERVAL  AGE    JITTER  AUTH  VIPS
-51    IPv4    v3       MASTER  198.18.0.1  02:00:00:00:00:01   150  1 s       0.5 s  0 ms    none  198.18.0.100
-51    IPv4    v3       MASTER  198.18.0.2  02:00:00:00:00:02   100  1 s       0.2 s  0 ms    none  198.18.0.100
+VRID  FAMILY  VERSION  STATE   ADDRESS     MAC                PRIO  INTERVAL  MEASURED  JITTER  AGE    AUTH  VIPS
+51    IPv4    v3       MASTER  198.18.0.1  02:00:00:00:00:01   150  1 s       1 s       0 ms    0.5 s  none  {VIP}
+51    IPv4    v3       MASTER  198.18.0.2  02:00:00:00:00:02   100  1 s       1 s       0 ms    0.2 s  none  {VIP}
 
 """
         + WARNING
@@ -52,10 +52,10 @@ def test_a_screen_of_80_columns() -> None:
     lines = drawn(80).splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[2:8] == [
-        "ROUTER      SPEAKER            STATE     TIMING      VIPS",
-        "51 IPv4 v3  198.18.0.1         MASTER    1 s ± 0 ms  198.18.0.100",
+        "ROUTER      SPEAKER            STATE     TIMING            VIPS",
+        "51 IPv4 v3  198.18.0.1         MASTER    1 s (1 s ± 0 ms)  198.18.0.100",
         "auth none   02:00:00:00:00:01  prio 150  0.5 s ago",
-        "51 IPv4 v3  198.18.0.2         MASTER    1 s ± 0 ms  198.18.0.100",
+        "51 IPv4 v3  198.18.0.2         MASTER    1 s (1 s ± 0 ms)  198.18.0.100",
         "auth none   02:00:00:00:00:02  prio 100  0.2 s ago",
         "",
     ]

@@ -23,7 +23,7 @@ HELD = " 198.18.0.100/32 "
 """Whatever prefix it is written with, it stands alone."""
 MASTER_DOWN = 0.361
 START = 5.0
-SLACK = 1.0
+SLACK = 2.0
 _MAIN = "from vipalived.cli.main import main; main()"
 _BUGGY = f"""
 import signal
@@ -110,8 +110,14 @@ class Agent:
 
     def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
         """`vipalived status`, `release` or `rejoin`."""
+        asking = self.start(*words)
+        said, complained = asking.communicate(timeout=60)
+        return subprocess.CompletedProcess(asking.args, asking.returncode, said, complained)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """The same, without waiting for its end."""
         command = [sys.executable, "-P", "-c", _MAIN, *words, "--run-dir", str(self.place / "run")]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def status(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.ask("status", "-o", "json").stdout)
@@ -424,6 +430,25 @@ def released(place: Path) -> None:
     agent.end()
 
 
+def unanswered(place: Path) -> None:
+    """A release that nobody has answered yet does not outlast the process: the VIP would be nowhere."""
+    slow = ("--set", "engine=native,keepalived.vrrpInstance.advertInt=1")
+    agent = Agent(place, engine=slow).master()
+    asking = agent.start("release", "--for", "1m")
+    agent.until("-> RESIGNING (released)", START)
+    agent.process.kill()
+    agent.process.wait()
+    assert asking.wait(START) == 1
+    agent = Agent(place, engine=slow)
+    wait(
+        lambda: agent.log.read_text().count("-> MASTER") == 2,
+        START + 4.0 + SLACK,
+        "the next process to take part",
+    )
+    assert not agent.said("still released")
+    agent.process.kill()
+
+
 def health(place: Path) -> None:
     """Unproven until the API server answers, healthy then, dead within moments when it is gone."""
     api = ApiServer(place)
@@ -494,6 +519,7 @@ if __name__ == "__main__":
                 bug,
                 json_log,
                 released,
+                unanswered,
                 health,
             )
         }[sys.argv[1]](Path(directory))

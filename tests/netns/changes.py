@@ -126,7 +126,7 @@ def crowd(place: Path) -> None:
         one.until("waiting: another instance", START + 2 * len(waiting))
     for one in waiting[:-2]:
         one.process.send_signal(signal.SIGTERM)
-        assert one.process.wait(SLACK) == 0, one.log.read_text()
+        assert one.process.wait(START) == 0  # with eleven others, one.log.read_text()
     agent.process.kill()
     agent.process.wait()
     wait(lambda: any(one.said("-> MASTER") for one in waiting[-2:]), START + 2 * SLACK, "a successor")

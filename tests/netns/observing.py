@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -204,6 +205,7 @@ def _row(vrid: int, family: int, source: str, heard: list[dict[str, str]], now: 
         "ttl": int(last["ip.ttl"] or last["ipv6.hlim"]),
         "adverts": len(heard),
         "age": now - moments[-1],
+        "measured_interval": statistics.median(gaps),
         "jitter": max(abs(gap - interval) for gap in gaps),
         "faults": {},
     }
@@ -244,7 +246,7 @@ def everybody() -> None:
     assert report["listened"] >= 3.0
     packets = tshark(own)
     for found, wanted in zip(report["speakers"], expected(packets, report["time"]), strict=True):
-        for measure, tolerance in (("age", 0.005), ("jitter", 0.0005)):
+        for measure, tolerance in (("age", 0.005), ("jitter", 0.0005), ("measured_interval", 0.0005)):
             assert abs(found.pop(measure) - wanted.pop(measure)) <= tolerance, (found, wanted)
         assert found == wanted
     first, last = (float(packets[at]["frame.time_epoch"]) for at in (0, -1))

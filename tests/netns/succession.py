@@ -32,7 +32,7 @@ VIP, VIP6 = "198.18.0.100/24", "2001:db8::100/64"
 NODES = ("node-1", "node-2")
 PORT = "6443"
 INTERVAL, MASTER_DOWN = 0.1, 0.361
-START, SLACK = 8.0, 1.0
+START, SLACK = 8.0, 2.0
 _MAIN = "from vipalived.cli.main import main; main()"
 _VALUES: dict[str, Any] = {
     "engine": "native",

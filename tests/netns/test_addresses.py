@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.netns, pytest.mark.untimed]
+from tests.netns.telling import tell
 
-HISTORIES = Path(__file__).with_name("addresses.py")
-NAMESPACES = ("--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child")
+pytestmark = [pytest.mark.netns, pytest.mark.untimed]
 
 
 def run(seeds: range) -> None:
-    words = ("unshare", *NAMESPACES, "--mount-proc", "--", sys.executable, "-P", str(HISTORIES))
-    done = subprocess.run(
-        [*words, *map(str, seeds)], capture_output=True, text=True, timeout=5 * len(seeds), check=False
-    )
-    assert done.returncode == 0, done.stderr[-5000:]
-    found = re.fullmatch(r"(\d+) histories, Master in (\d+)\n", done.stdout)
+    said = tell("addresses.py", *map(str, seeds), seconds=5 * len(seeds))
+    found = re.fullmatch(r"(\d+) histories, Master in (\d+)\n", said)
     assert found is not None
     # Else nothing has been put to the test.
     assert (int(found[1]), int(found[2]) > len(seeds) / 4) == (len(seeds), True)

@@ -5,12 +5,11 @@ At an Advertisement_Interval of 0.1 s and priority 100, Skew_Time is 60.9 ms and
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.netns.telling import tell
 
 if TYPE_CHECKING:
     from conftest import Lab
@@ -55,29 +54,24 @@ def test_each_takes_over_from_the_other_in_every_form_of_vrrp(lab: Lab) -> None:
         assert trial["blackout_ms"] <= handed + BUSY, trial
 
 
-ALONE = Path(__file__).with_name("alone.py")
-
-
 @pytest.mark.untimed
 @pytest.mark.parametrize(
     "story",
     [
         *("leftover", "deleted", "reload", "second", "vanishing", "carrier", "readdressed", "elsewhere"),
         *("late_source", "known_source"),
-        *("permission", "own", "foreign", "other_engine", "bug", "json_log", "released", "health"),
+        *(
+            "permission",
+            "own",
+            "foreign",
+            "other_engine",
+            "bug",
+            "json_log",
+            "released",
+            "unanswered",
+            "health",
+        ),
     ],
 )
 def test_alone_on_a_link(story: str) -> None:
-    namespaces = [
-        "unshare",
-        "--user",
-        "--map-root-user",
-        "--net",
-        "--mount",
-        "--pid",
-        "--fork",
-        "--kill-child",
-    ]
-    command = [*namespaces, "--mount-proc", "--", sys.executable, "-P", str(ALONE), story]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    tell("alone.py", story)

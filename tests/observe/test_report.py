@@ -46,6 +46,7 @@ def test_json_in_full() -> None:
                 "state": "MASTER",
                 "priority": 100,
                 "interval": 1.0,
+                "measured_interval": 1.125,
                 "vips": ["198.18.0.100"],
                 "authentication": "PASS",
                 "destination": "224.0.0.18",

@@ -69,8 +69,14 @@ def test_jitter_is_the_worst_of_the_last_ten_gaps() -> None:
     assert only(after(*map(advert, moments)), 12.2).jitter == 0.125
 
 
-def test_a_single_advertisement_has_no_jitter() -> None:
-    assert only(after(advert(0.0)), 0.5).jitter is None
+def test_the_measured_interval_is_the_median_of_the_last_ten_gaps() -> None:
+    moments = [0.0, 2.0, 3.125, 4.25, 5.375]
+    assert only(after(*map(advert, moments)), 5.5).measured == 1.125
+
+
+def test_a_single_advertisement_has_no_gap() -> None:
+    row = only(after(advert(0.0)), 0.5)
+    assert (row.measured, row.jitter) == (None, None)
 
 
 def test_answers_between_two_advertisements_are_no_jitter() -> None:

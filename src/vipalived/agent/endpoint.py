@@ -170,6 +170,9 @@ class _Connection(asyncio.Protocol):
                 self._refuse(413)
             case h11.EndOfMessage():
                 self._respond()
+                # The engine's turn, before whatever else this client has asked for.
+                asyncio.get_running_loop().call_soon(self._proceed)
+                return False
             case h11.ConnectionClosed():
                 self._transport.close()
             case _:

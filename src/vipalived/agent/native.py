@@ -27,10 +27,10 @@ from vipalived.vrrp.model import (
     Health,
     Initialize,
     Master,
-    Reason,
     Reconfigured,
     Rejoin,
     Release,
+    Resigning,
     Shutdown,
     Startup,
     State,
@@ -61,7 +61,7 @@ class Engine:
         self._asking: asyncio.TimerHandle | None = None
         self._shutting_down = False
         self._stranger = ""
-        self._kept: Callable[[], None] | None = None
+        self._conclude: Callable[[bool], None] | None = None
 
     # life
 
@@ -119,6 +119,9 @@ class Engine:
         if self.state.acquainted and not self._ledger.book.acquainted:
             self._ledger.acquainted()
         self._arm()
+        if self._conclude is not None and not isinstance(self.state.role, Resigning):
+            concluded, self._conclude = self._conclude, None
+            concluded(self.state.released)
         if self._shutting_down:
             self._end_if_done()
         else:
@@ -128,8 +131,6 @@ class Engine:
         old, new = (role.__name__.upper() for role in (change.old, change.new))
         self.log.changed(old, new, change.reason)
         self._ledger.state(new, change.reason)
-        if change.reason is Reason.NO_SUCCESSOR and not self.state.released and self._kept is not None:
-            self._kept()
         if change.new is Master:
             self._ground.patience = RETRY
         if self._asking is not None:
@@ -219,9 +220,12 @@ class Engine:
         if self.state.started:
             self._ground.health()
 
-    def release(self, *, forced: bool, kept: Callable[[], None]) -> None:
-        """Give the addresses away and stay out; unless `forced`, `kept` hears that nobody else took them."""
-        self._kept = kept
+    def release(self, *, forced: bool, conclude: Callable[[bool], None]) -> None:
+        """Give the addresses away and stay out, unless nobody takes them and it is not `forced`.
+
+        `conclude` is told once that is known: whether the release holds.
+        """
+        self._conclude = conclude
         self._step(Release(forced))
 
     def rejoin(self) -> None:

@@ -135,7 +135,7 @@ class Service:
                 engine.stand(self._health)
                 engine.start(inherited=seat.inherited)
                 if self._released_until is not None:
-                    engine.release(forced=True, kept=self._keep)
+                    engine.release(forced=True, conclude=self._conclude)
                 process.settle()
                 await self._first(engine.ended.wait(), self._escape())
             finally:
@@ -317,11 +317,16 @@ class Service:
         until = math.inf if seconds is None else clock.now() + seconds
         self._log.say("released" if seconds is None else f"released for {seconds:g} s")
         self._set_released(until)
-        if self._engine is not None:
-            self._engine.release(forced=force, kept=self._keep)
+        if self._engine is None:
+            self._conclude(True)
+        else:
+            self._engine.release(forced=force, conclude=self._conclude)
 
-    def _keep(self) -> None:
-        if self._released_until is not None:
+    def _conclude(self, holds: bool) -> None:
+        """Only a release that holds outlasts this process: one that nobody has answered may leave the VIP nowhere."""
+        if holds:
+            absence.remember(self._sources.directory, self._released_until)
+        elif self._released_until is not None:
             self._log.say("not released: nobody else took the addresses")
             self._set_released(None)
 
@@ -335,7 +340,8 @@ class Service:
     def _set_released(self, until: float | None) -> None:
         self._released_until = until
         self._ledger.released(until)
-        absence.remember(self._sources.directory, until)
+        if until is None:
+            absence.remember(self._sources.directory, None)
         if self._rejoining is not None:
             self._rejoining.cancel()
             self._rejoining = None

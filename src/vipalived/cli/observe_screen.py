@@ -72,14 +72,15 @@ def _lines(rows: Iterable[Speaker]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     right = {"PRIO"}
     for name in (
-        *("VRID", "FAMILY", "VERSION", "STATE", "ADDRESS", "MAC", "PRIO", "INTERVAL", "AGE", "JITTER"),
-        *("AUTH", "VIPS"),
+        *("VRID", "FAMILY", "VERSION", "STATE", "ADDRESS", "MAC", "PRIO", "INTERVAL", "MEASURED"),
+        *("JITTER", "AGE", "AUTH", "VIPS"),
     ):
         table.add_column(name, no_wrap=True, justify="right" if name in right else "left")
     for row in rows:
         table.add_row(
             *(str(row.vrid), f"IPv{row.family}", f"v{row.version}", _state(row), _address(row), row.mac),
-            *(str(row.priority), duration(row.interval), _ago(row), _jitter(row), _auth(row)),
+            *(str(row.priority), duration(row.interval), _known(row.measured), _known(row.jitter)),
+            *(_ago(row), _auth(row)),
             ", ".join(_vips(row)),
         )
     return table
@@ -94,7 +95,7 @@ def _pairs_of_lines(rows: Iterable[Speaker]) -> Table:
             f"{row.vrid} IPv{row.family} v{row.version}\nauth {_auth(row)}",
             Group(_address(row), row.mac),
             Group(_state(row), f"prio {row.priority}"),
-            f"{duration(row.interval)} ± {_jitter(row)}\n{_ago(row)} ago",
+            f"{_timing(row)}\n{_ago(row)} ago",
             "\n".join(_vips(row)),
         )
     return table
@@ -104,7 +105,7 @@ def _paragraphs(rows: Iterable[Speaker]) -> Group:
     shown: list[RenderableType] = []
     for row in rows:
         head = f"{row.vrid} IPv{row.family} v{row.version}, auth {_auth(row)}, prio {row.priority}, "
-        timing = f"{duration(row.interval)} ± {_jitter(row)}, {_ago(row)} ago"
+        timing = f"{_timing(row)}, {_ago(row)} ago"
         body = Group(_address(row), row.mac, timing, "\n".join(_vips(row)))
         shown += [Text(head).append(_state(row)), Padding(body, (0, 0, 0, 2))]
     return Group(*shown)
@@ -124,8 +125,13 @@ def _ago(row: Speaker) -> str:
     return f"{row.age:.1f} s" if row.age < _LONG else duration(row.age)
 
 
-def _jitter(row: Speaker) -> str:
-    return _NOT_KNOWN if row.jitter is None else duration(row.jitter)
+def _timing(row: Speaker) -> str:
+    """What it announces, and what was measured."""
+    return f"{duration(row.interval)} ({_known(row.measured)} ± {_known(row.jitter)})"
+
+
+def _known(seconds: float | None) -> str:
+    return _NOT_KNOWN if seconds is None else duration(seconds)
 
 
 def _auth(row: Speaker) -> str:

@@ -88,6 +88,7 @@ def _row(row: Speaker) -> dict[str, Any]:
         "state": row.state,
         "priority": row.priority,
         "interval": row.interval,
+        "measured_interval": None if row.measured is None else round(row.measured, 6),
         "vips": [str(vip) for vip in row.vips],
         "authentication": row.authentication or "none",
         "destination": str(row.destination),

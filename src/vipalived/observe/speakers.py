@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from statistics import median
 from typing import Final, Protocol, TypeVar
 
 from vipalived.observe.reading import Heard, Rubbish
@@ -49,8 +50,8 @@ class Fault:
 class Speaker:
     """One row: the last advertisement of a sender in a virtual router.
 
-    `age` and `jitter` are in seconds; the jitter is by how much the gaps between its advertisements were off its
-    interval, at the worst of the last ten. It has advertised from `since` to `last` without a pause.
+    Seconds. Of the last ten gaps between its advertisements, `measured` is the median, and `jitter` by how much the
+    worst one was off the interval that it announces. It has advertised from `since` to `last` without a pause.
     """
 
     vrid: int
@@ -62,6 +63,7 @@ class Speaker:
     state: State
     priority: int
     interval: float
+    measured: float | None
     vips: tuple[IPAddress, ...]
     authentication: AuthType | None
     password: bytes = field(repr=False)
@@ -164,6 +166,7 @@ class _History:
             state=self.state(now),
             priority=advertisement.priority,
             interval=advertisement.interval,
+            measured=advertisement.interval + median(self.gaps) if self.gaps else None,
             vips=advertisement.addresses,
             authentication=heard.authentication,
             password=heard.password,
