@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Generator
 from pathlib import Path
 from typing import NoReturn
 
@@ -36,6 +37,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Whatever runs beside that gives way to it; the group comes first, and what has given way once goes on so."""
     if "PYTEST_XDIST_WORKER" in os.environ and not item.get_closest_marker("xdist_group"):
         os.nice(max(0, _GIVING_WAY - os.nice(0)))
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Without coverage where a test is marked so: in a worker pytest-cov ends only one of two measurements."""
+    tracer = sys.gettrace()
+    if item.get_closest_marker("no_cover"):
+        sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)
 
 
 def lacking(reason: str) -> NoReturn:

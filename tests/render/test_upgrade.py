@@ -104,6 +104,7 @@ def test_values_of_0_2_3_take_the_agent(helm: Path, tmp_path: Path, more: str, s
 
 
 @pytest.mark.helm
+@pytest.mark.no_cover
 @pytest.mark.parametrize("engine", ["keepalived", "native"])
 @pytest.mark.parametrize("path", list(known_paths(Settings)))
 def test_a_null_means_the_same_to_both_renderers(helm: Path, path: str, engine: str) -> None:

@@ -8,6 +8,8 @@ from tests.vrrp.api_servers import CHECKS, Cluster, Mode, flap, history, stall
 from tests.vrrp.simulation import Broken, config
 from vipalived.vrrp import model as m
 
+pytestmark = pytest.mark.no_cover  # it is the whole that is put to the test, a thousand times
+
 
 def plain(seed: int) -> float:
     """Every fifth cluster has routers by the letter among the native ones."""

@@ -9,6 +9,8 @@ import pytest
 from tests.vrrp.simulation import PLAIN, VIP, Broken, World, config, history
 from vipalived.vrrp import model as m
 
+pytestmark = pytest.mark.no_cover  # it is the whole that is put to the test, a thousand times
+
 
 @pytest.mark.parametrize("block", range(8))
 def test_native_routers_obey_the_laws(block):
