@@ -9,10 +9,12 @@ from __future__ import annotations
 import string
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
+from vipalived.settings import kubernetes, objects
 from vipalived.settings.addresses import parse_vip
 
 Layer = dict[str, Any]
@@ -226,9 +228,36 @@ _probe = {
     "timeoutSeconds": seconds,
     "failureThreshold": seconds,
 }
-_lists = st.none() | st.lists(json_objects, max_size=2)
-_objects = st.none() | json_objects
-_names = st.none() | st.lists(st.sampled_from(["NET_ADMIN", "net_raw", "SETGID", 1]), max_size=3)
+
+
+@st.composite
+def _of_kind(draw: st.DrawFn, kind: Any) -> object:
+    """What Kubernetes accepts as a value of one of its types, but for what only its validation knows."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        fields = {str(field.alias): field for field in kind.model_fields.values()}
+        required = [name for name, field in fields.items() if field.is_required()]
+        further = draw(st.lists(st.sampled_from(sorted(fields)), max_size=2, unique=True))
+        return {name: draw(_of_kind(fields[name].annotation)) for name in {*required, *further}}
+    inner = get_args(kind)
+    if type(None) in inner:
+        return draw(st.none() | _of_kind(inner[0]))
+    if get_origin(kind) is Literal:
+        return draw(st.sampled_from(inner))
+    if get_origin(kind) is list:
+        return draw(st.lists(_of_kind(inner[0]), max_size=2))
+    if get_origin(kind) is dict:
+        return draw(st.dictionaries(_keys, _of_kind(inner[1]), max_size=2))
+    if kind == kubernetes.Quantity:
+        return draw(st.sampled_from(["50m", ".5", 1, 0.05, "1e-1", "64Mi", 67108864]))
+    return draw({str: text, int: st.integers(-(2**53), 2**53), bool: st.booleans()}[kind])
+
+
+def handed_on(path: str) -> st.SearchStrategy[Any]:
+    """A value that goes to Kubernetes as it is; a null takes the default away."""
+    return st.none() | _of_kind(objects.kind(path))
+
+
+_names = st.none() | st.lists(st.sampled_from(["NET_ADMIN", "net_raw", "SETGID"]), max_size=3)
 _capabilities = st.fixed_dictionaries(
     {
         "capabilities": st.none()
@@ -254,7 +283,7 @@ _agent = some(
     askFirst=st.booleans(),
     logFormat=st.sampled_from(["text", "json"]),
     logLevel=st.sampled_from(["debug", "info", "warning", "error"]),
-    securityContext=_objects | _capabilities,
+    securityContext=handed_on("agent.securityContext") | _capabilities,
 )
 _hundredths = st.integers(5, 6000).map(lambda n: n / 100)
 _short = _hundredths | _hundredths.map(str) | numbers(1, 60)
@@ -290,8 +319,8 @@ def _health_checks(draw: st.DrawFn, vips: list[str]) -> Layer:
 
 
 _quantities = st.none() | some(
-    cpu=st.sampled_from([None, "50m", "100m", "200m", 0.05, 1, "", True, [], {}]),
-    memory=st.sampled_from([None, "32Mi", "64Mi", "128Mi", 67108864, ""]),
+    cpu=st.sampled_from([None, "50m", "100m", "200m", 0.05, 1]),
+    memory=st.sampled_from([None, "32Mi", "64Mi", "128Mi", 67108864]),
 )
 _kubernetes = some(
     nameOverride=st.just("") | labels,
@@ -303,14 +332,14 @@ _kubernetes = some(
         tag=st.sampled_from(["", "3.22", "2.2.7-r0", "_", "1e3", "007"]),
         digest=st.sampled_from(["", f"sha256:{'0a' * 32}"]),
     ),
-    imagePullSecrets=_lists,
+    imagePullSecrets=handed_on("imagePullSecrets"),
     engine=st.sampled_from(["keepalived", "native"]) | st.none(),
     agent=st.none() | _agent,
     native=st.none() | some(**dict.fromkeys(_DEPARTURES, st.booleans())),
     static=st.booleans(),
     staticNodeSelector=st.none() | label_maps,
-    staticAffinity=_objects,
-    staticTolerations=_lists,
+    staticAffinity=handed_on("staticAffinity"),
+    staticTolerations=handed_on("staticTolerations"),
     updateStrategy=some(type=st.sampled_from(["RollingUpdate", "OnDelete"]), maxUnavailable=numbers(1, 5000)),
     minReadySeconds=st.none() | st.just("auto") | numbers(0, 86400),
     hostNetwork=st.just(True),
@@ -320,18 +349,19 @@ _kubernetes = some(
     nodeSelector=st.none()
     | label_maps
     | st.fixed_dictionaries({CONTROL_PLANE: st.none() | st.sampled_from(["true", "", "false"])}),
-    tolerations=_lists | st.just([{"key": CONTROL_PLANE, "operator": "Exists"}, {"operator": "Exists"}]),
+    tolerations=handed_on("tolerations")
+    | st.just([{"key": CONTROL_PLANE, "operator": "Exists"}, {"operator": "Exists"}]),
     lookupNodes=st.none() | st.booleans(),
     grafanaDashboard=st.none() | some(enabled=st.booleans()),
     helmTest=st.none() | some(image=st.just("curl:8"), command=st.lists(st.just("a"), max_size=2)),
-    affinity=_objects,
-    podSecurityContext=_objects,
-    securityContext=_objects | _capabilities,
-    resources=_objects
+    affinity=handed_on("affinity"),
+    podSecurityContext=handed_on("podSecurityContext"),
+    securityContext=handed_on("securityContext") | _capabilities,
+    resources=handed_on("resources")
     | some(requests=_quantities, limits=_quantities)
-    | st.sampled_from(
-        [None, "100m", "0.5", ".5", 0.5, 1, "1", "0m", "0", 0, "1000m", "1e-1", True, [], {}]
-    ).map(lambda cpu: {"limits": {"cpu": cpu}}),
+    | st.sampled_from([None, "100m", "0.5", ".5", 0.5, 1, "1", "0m", "0", 0, "1000m", "1e-1"]).map(
+        lambda cpu: {"limits": {"cpu": cpu}}
+    ),
     startupProbe=some(**_probe),
     livenessProbe=some(**_probe, initialDelaySeconds=numbers(0, 86400)),
     readinessProbe=some(**_probe, successThreshold=seconds),

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import chartdocs
+import kubernetes_types
 from marked import with_sections
 
 from vipalived.render import alerts, chart, dashboard
@@ -30,6 +31,7 @@ def generated() -> dict[Path, str]:
         "links": chartdocs.links(definition),
     }
     return {
+        ROOT / "src" / "vipalived" / "settings" / "kubernetes.py": kubernetes_types.module(),
         CHART / "Chart.yaml": definition,
         CHART / "values.yaml": chart.values_yaml(),
         CHART / "values.schema.json": chart.values_schema(),

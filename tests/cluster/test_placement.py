@@ -63,7 +63,6 @@ affinity: {{nodeAffinity: {{requiredDuringSchedulingIgnoredDuringExecution: {{no
         ("[{matchExpressions: [{key: size, operator: Gt, values: ['5']}]}]", "two"),
         ("[{matchExpressions: [{key: size, operator: Lt, values: ['5']}]}]", "one"),
         ("[{matchExpressions: [{key: a, operator: Gt, values: ['5']}]}]", ""),
-        ("[{matchExpressions: [{key: a, operator: Odd}]}]", ""),
         ("[{matchFields: [{key: metadata.name, operator: In, values: [three]}]}]", "three"),
         (
             """[{matchFields: [{key: metadata.name, operator: In, values: [one]}]},
@@ -75,7 +74,6 @@ affinity: {{nodeAffinity: {{requiredDuringSchedulingIgnoredDuringExecution: {{no
             "two",
         ),
         ("[{}]", ""),
-        ("null", ""),
     ],
 )
 def test_affinity(terms: str, names: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.apiserver import Cluster, cluster
 from tests.helm import CHART
 
-pytestmark = pytest.mark.helm
+pytestmark = [pytest.mark.helm, pytest.mark.no_cover]
 
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 ESCAPED = CONTROL_PLANE.replace(".", "\\.")

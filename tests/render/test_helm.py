@@ -26,7 +26,7 @@ from vipalived.render.text import to_yaml
 from vipalived.settings import load
 from vipalived.settings.values import assign, parse_yaml
 
-pytestmark = pytest.mark.helm
+pytestmark = [pytest.mark.helm, pytest.mark.no_cover]
 
 RELEASES = ("rel", "vipalived", "my-vipalived-2", "r" * 53)
 quick = settings(
@@ -362,7 +362,10 @@ NUMERALS = "0_9.-+ex"
 def test_every_text_is_the_same_to_all(helm: Path, tmp_path: Path, length: int) -> None:
     numerals = map("".join, product(NUMERALS, repeat=length))
     texts = sorted(TEXTS | set(numerals))
-    layer = {"static": True, "staticTolerations": [{text: [text, {"k": text}]} for text in texts]}
+    selector = {"matchLabels": {text: text for text in texts}}
+    term = {"topologyKey": "", "matchLabelKeys": texts, "labelSelector": selector}
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": [term]}
+    layer = {"static": True, "staticAffinity": {"podAffinity": required}}
     check_equal(helm, tmp_path, layer, "rel")
     [pod] = ours(values_text(layer), "rel")
     assert same(pod, read_by_kubernetes(helm, tmp_path / "reader", to_yaml([pod])))

@@ -303,12 +303,12 @@ def test_a_static_pod_needs_no_api_object() -> None:
 
 def test_a_static_pod_has_the_scheduling_of_its_own_values() -> None:
     [pod] = render(
-        "{static: true, staticNodeSelector: {a: b}, staticTolerations: [{operator: Exists}], staticAffinity: {c: {}},"
-        " podLabels: {d: e}, podAnnotations: {f: g}}"
+        "{static: true, staticNodeSelector: {a: b}, staticTolerations: [{operator: Exists}],"
+        " staticAffinity: {podAffinity: {}}, podLabels: {d: e}, podAnnotations: {f: g}}"
     )
     assert pod["spec"]["nodeSelector"] == {"a": "b"}
     assert pod["spec"]["tolerations"] == [{"operator": "Exists"}]
-    assert pod["spec"]["affinity"] == {"c": {}}
+    assert pod["spec"]["affinity"] == {"podAffinity": {}}
     assert pod["metadata"]["labels"]["d"] == "e"
     assert pod["metadata"]["annotations"] == {"f": "g"}
 
@@ -343,6 +343,7 @@ def test_the_daemon_set_refers_to_objects_and_the_static_pod_does_not(values: st
     assert references(pod) == []
 
 
+@pytest.mark.no_cover
 @quick
 @given(layer=valid_layers(), release=st.sampled_from(["a", "vipalived", "r" * 53]))
 def test_kubelet_finds_nothing_to_refuse_in_any_static_pod(layer: Layer, release: str) -> None:
@@ -370,6 +371,7 @@ SCRIPTS = {static: script(inline=static) for static in (False, True)}
 """Whatever the values are, the script is one of these."""
 
 
+@pytest.mark.no_cover
 @quick
 @given(layer=valid_layers(), release=st.sampled_from(["a", "vipalived"]))
 def test_nothing_in_the_values_reaches_the_script_or_another_object(layer: Layer, release: str) -> None:
@@ -437,9 +439,12 @@ keepalived.vrrpInstance.virtualIpAddresses.[] keepalived.vrrpInstance.unicastSou
 keepalived.vrrpInstance.unicastPeers.[] keepalived.vrrpInstance.advertInt
 nodes.* nodes.a.state nodes.a.interface nodes.a.unicastSourceAddress updateStrategy.type nodeSelector.* nodeSelector.a
 staticNodeSelector.a podLabels.* podLabels.a podAnnotations.* podAnnotations.a livenessProbe.exec.command.[]
-startupProbe.exec.command.[] readinessProbe.exec.command.[] affinity.* affinity.a tolerations.[].a resources.a
-securityContext.a podSecurityContext.a imagePullSecrets.[].name staticTolerations.[].a staticAffinity.a
-agent.image.repository agent.image.tag agent.endpoint.address agent.logFormat agent.securityContext.a healthCheck.url
+startupProbe.exec.command.[] readinessProbe.exec.command.[] resources.limits.* resources.limits.a tolerations.[].key
+affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution.[].topologyKey
+securityContext.seLinuxOptions.level podSecurityContext.seLinuxOptions.level imagePullSecrets.[].name
+staticAffinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution.[].topologyKey staticTolerations.[].value
+agent.image.repository agent.image.tag agent.endpoint.address agent.logFormat
+agent.securityContext.seLinuxOptions.level healthCheck.url
 healthCheck.interval healthCheck.caFile healthCheck.tokenFile distribution podMonitor.interval podMonitor.labels.*
 podMonitor.labels.a helmTest.image helmTest.command.[]
 """
@@ -461,6 +466,7 @@ def configuration_of(found: list[Object]) -> str:
     return text
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("place", PLACES.split())
 @pytest.mark.parametrize("static", [False, True])
 def test_hostile_text_is_refused_or_stays_where_it_was_put(place: str, static: bool) -> None:

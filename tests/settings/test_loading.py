@@ -238,7 +238,7 @@ nodeSelector: {node-role.kubernetes.io/control-plane: null, a: b}
 tolerations: null
 resources: {limits: null}
 securityContext: {capabilities: {add: null, drop: [ALL]}}
-affinity: {x: null}
+affinity: {podAffinity: null}
 nodes: null
 podLabels: null
 keepalived: {vrrpInstance: {trackInterface: null}}
@@ -250,7 +250,7 @@ keepalived: {vrrpInstance: {trackInterface: null}}
     assert settings.tolerations == []
     assert settings.resources == {"requests": {"cpu": "50m", "memory": "32Mi"}}
     assert settings.security_context == {"capabilities": {"drop": ["ALL"]}}
-    assert settings.affinity == {"x": None}
+    assert settings.affinity == {"podAffinity": None}
     assert settings.nodes == {}
     assert settings.keepalived.vrrp_instance.track_interface == []
     # Said as values they are null again, or the defaults would come back.

@@ -46,6 +46,7 @@ DUAL = (
 )
 PASSWORD = "expected up to 8 ASCII letters, digits or `@%^&*()_+=:;,./?<>|~[]-`"
 UNWRITABLE = "expected text without control characters and line separators that YAML cannot carry"
+
 CASES = {
     "v2 carries whole seconds": Case(
         "error",
@@ -476,7 +477,7 @@ CASES = {
         "securityContext",
         "without SETGID keepalived takes every `vrrp_script` for a success, found SETGID is dropped",
         "{healthCheck: {enabled: true}, securityContext: {capabilities: {drop: [all], add: [NET_ADMIN]}}}",
-        "{healthCheck: {enabled: true}, securityContext: {capabilities: {drop: [ALL], add: [SETGID, 1]}}}",
+        "{healthCheck: {enabled: true}, securityContext: {capabilities: {drop: [ALL], add: [SETGID, A]}}}",
     ),
     "a check by keepalived": Case(
         "warning",
@@ -680,23 +681,23 @@ CASES = {
     "a control character": Case(
         "error",
         "",
-        f"{UNWRITABLE}, found tolerations[0].b, affinity.\\x7f, podAnnotations.a",
-        r'{podAnnotations: {a: "x\x85"}, affinity: {"\x7f": 1}, tolerations: [{b: "\uFEFF"}]}',
-        r'{podAnnotations: {a: "x\x01\n"}, affinity: {"\t": 1}, tolerations: [{b: "\uFEFD"}]}',
+        f"{UNWRITABLE}, found tolerations[0].key, resources.limits.\\x7f, podAnnotations.a",
+        r'{podAnnotations: {a: "x\x85"}, resources: {limits: {"\x7f": 1}}, tolerations: [{key: "\uFEFF"}]}',
+        r'{podAnnotations: {a: "x\x01\n"}, resources: {limits: {"\t": 1}}, tolerations: [{key: "\uFEFD"}]}',
     ),
     "a line separator": Case(
         "error",
         "",
-        f"{UNWRITABLE}, found affinity.a[0].\\u2029, podAnnotations.a",
-        r"""{podAnnotations: {a: "x\\\u2028"}, affinity: {a: [{"\u2029": 1}]}}""",
-        r"""{podAnnotations: {a: '\u2028', b: '\\u2028'}, affinity: {'\u2029': "\u2027\u2030"}}""",
+        f"{UNWRITABLE}, found resources.limits.\\u2029, podAnnotations.a",
+        r"""{podAnnotations: {a: "x\\\u2028"}, resources: {limits: {"\u2029": 1}}}""",
+        r"""{podAnnotations: {a: '\u2028', b: "\\u2028\u2027\u2030"}, resources: {limits: {'\u2029': 1}}}""",
     ),
     "a merge as a key": Case(
         "error",
         "",
-        "a key `<<` is a merge to YAML and cannot be rendered as a key, found affinity.a[0].<<, global.<<",
-        "{affinity: {a: [{'<<': {b: 1}}]}, global: {'<<': {c: 1}}}",
-        r"""{affinity: {'<': 1, '<<<': 2, '\u003c\u003c': 3, a: ['<<', '<<:'], b: '<<', c: '{"<<":1}', 'd,"<<': {}}}""",
+        "a key `<<` is a merge to YAML and cannot be rendered as a key, found global.a[0].<<, global.<<",
+        "{global: {a: [{'<<': {b: 1}}], '<<': {c: 1}}}",
+        r"""{global: {'<': 1, '<<<': 2, '\u003c\u003c': 3, a: ['<<', '<<:'], b: '<<', c: '{"<<":1}', 'd,"<<': {}}}""",
     ),
 }
 

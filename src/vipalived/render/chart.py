@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import yaml
+from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 from vipalived.errors import Problem
 from vipalived.render.keepalived_container import STARTED
 from vipalived.render.network import preparing_script
+from vipalived.settings import objects
 from vipalived.settings.distributions import CONTROL_PLANE, DISTRIBUTIONS, MARKED, node_selector, tolerations
 from vipalived.settings.loading import defaults
 from vipalived.settings.model import NEWER, Model, Settings, may_be_absent
@@ -72,8 +76,46 @@ def values_schema() -> str:
     schema = Settings.model_json_schema(by_alias=True)
     flat = _flatten(schema, schema.get("$defs", {}))
     _require(Settings, flat)
-    document = {"$schema": "http://json-schema.org/draft-07/schema#", "$comment": _GENERATED, **flat}
+    document = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$comment": _GENERATED,
+        **flat,
+        "definitions": _of_kubernetes(flat),
+    }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _of_kubernetes(schema: dict[str, Any]) -> dict[str, Any]:
+    """Refers to Kubernetes' own types where a value is handed on as one; their definitions."""
+    adapters: list[tuple[str, Literal["validation"], TypeAdapter[Any]]] = [
+        (path, "validation", TypeAdapter(objects.kind(path))) for path in objects.KINDS
+    ]
+    schemas, definitions = TypeAdapter.json_schemas(
+        adapters, ref_template="#/definitions/{model}", schema_generator=_Plain
+    )
+    for path in objects.KINDS:
+        group, _, key = path.rpartition(".")
+        properties = (schema["properties"][group] if group else schema)["properties"]
+        usual = {word: properties[key][word] for word in ("default", "description")}
+        kind = schemas[path, "validation"]
+        # What is beside a reference does not count in draft 7.
+        properties[key] = usual | ({"allOf": [kind]} if "$ref" in kind else kind)
+    return {name: _without_title(one) for name, one in definitions["$defs"].items()}
+
+
+class _Plain(GenerateJsonSchema):
+    """Without what only says that a key may be missing, or repeats its name."""
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def field_title_should_be_set(self, schema: object) -> bool:
+        del schema
+        return False
+
+
+def _without_title(schema: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in schema.items() if key != "title"}
 
 
 def _flatten(node: Any, definitions: dict[str, Any]) -> Any:

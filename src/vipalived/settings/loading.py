@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from vipalived.errors import InvalidSettings, Problem
-from vipalived.settings import hints
+from vipalived.settings import hints, objects
 from vipalived.settings.model import NEWER, PATTERN_WORDS, Model, Settings, may_be_absent
 from vipalived.settings.rule import Facts, Rule
 from vipalived.settings.rules import RULES
@@ -61,6 +61,8 @@ def load(layers: Sequence[Mapping[str, Any]] = ()) -> Loaded:
     problems = list(_removed(Settings, data, ""))
     settings, invalid = _mended(data)
     problems += invalid
+    found = objects.findings(data, defaults(), [problem.path for problem in problems])
+    problems += [_problem(detail, known) for detail, known in found]
     rules = [rule for rule in RULES if not _reads_any(rule, [problem.path for problem in problems])]
     problems += _offences(settings, [rule for rule in rules if rule.severity == "error"])
     if problems:
@@ -95,7 +97,8 @@ def _mended(data: Layer) -> tuple[Settings, list[Problem]]:
         except ValidationError as error:
             details = error.errors(include_url=False)
             # A list that is now too short is only a consequence.
-            problems = problems or [_problem(detail) for detail in details]
+            known = list(known_paths(Settings))
+            problems = problems or [_problem(detail, known) for detail in details]
             data = _without(data, [detail["loc"] for detail in details])
 
 
@@ -134,16 +137,16 @@ def _path(location: Sequence[int | str]) -> str:
     return printable(dotted(step for step in location if step != "[key]"), 200)
 
 
-def _problem(detail: ErrorDetails) -> Problem:
-    """pydantic's finding in our words."""
+def _problem(detail: ErrorDetails, known: Sequence[str]) -> Problem:
+    """pydantic's finding in our words; `known` are the paths that a key may have there."""
     location, context = detail["loc"], detail.get("ctx", {})
     path, found = _path(location), kind(detail["input"])
     if location[-1] in SECRETS and isinstance(detail["input"], str | int | float):
         found = f"{len(str(detail['input']))} characters"
     if detail["type"] == "extra_forbidden":
-        return Problem(
-            path, "unknown key", hints.of_key(location, detail["input"], list(known_paths(Settings)))
-        )
+        return Problem(path, "unknown key", hints.of_key(location, detail["input"], known))
+    if detail["type"] == "missing":
+        return Problem(path, "it is missing, and Kubernetes requires it")
     words = EXPECTED.get(detail["type"], "{error}").format_map({"error": detail["msg"], **context})
     if detail["type"] == "string_pattern_mismatch":
         words = PATTERN_WORDS[context["pattern"]]

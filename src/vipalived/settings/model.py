@@ -57,8 +57,9 @@ _SUBDOMAIN_OR_EMPTY = rf"^(?:{DNS_SUBDOMAIN})?$"
 _LABEL_KEY = rf"^(?:{DNS_SUBDOMAIN}/)?{_NAME}$"
 _LABEL_VALUE = rf"^(?:{_NAME})?$"
 _INTERFACE = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$"
+QUANTITY = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?$"
 _WORD = r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,63}$"
-REPOSITORY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,254}$"
+REPOSITORY_PATTERN = r"^(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?/)?[a-z0-9][a-z0-9._:/-]{0,254}$"
 _DIGEST = r"sha256:[0-9a-f]{64}"
 _DIGEST_OR_EMPTY = rf"^(?:{_DIGEST})?$"
 _TAG = rf"^(?:[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}(?:@{_DIGEST})?)?$"
@@ -86,8 +87,9 @@ PATTERN_WORDS = {
     _LABEL_OR_EMPTY: "a name of lower-case letters, digits and `-`",
     _LABEL_VALUE: "a Kubernetes label value: up to 63 letters, digits or `-_.`",
     _PATH_OR_EMPTY: "an absolute path",
+    QUANTITY: "a quantity such as `100m`, `0.5` or `64Mi`",
     _URL: "a URL such as `https://127.0.0.1:6443/readyz`",
-    REPOSITORY_PATTERN: "an image repository such as `registry.example/keepalived`",
+    REPOSITORY_PATTERN: "an image repository in lower case, such as `registry.example/keepalived`",
     _SUBDOMAIN: "a node name: lower-case letters, digits, `-` and `.`",
     _SUBDOMAIN_OR_EMPTY: "a name of lower-case letters, digits, `-` and `.`",
     _TAG: "an image tag",
