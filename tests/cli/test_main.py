@@ -24,6 +24,51 @@ def test_check_says_what_was_checked(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr() == ("values are valid: 192.168.1.100/24 on virtual router 51\n", "")
 
 
+WARNED = "keepalived.vrrpInstance.authentication.authPass=s3cret"
+
+
+def test_strict_lets_no_warning_pass(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "--set", VIP, "--strict"]) == 0
+    assert run(["check", "--set", VIP, "--set", WARNED]) == 0
+    capsys.readouterr()
+    assert run(["check", "--set", VIP, "--set", WARNED, "--strict"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "values are valid: 192.168.1.100/24 on virtual router 51\n"
+    assert err.endswith("error: 1 warning, and `--strict` lets none pass\n")
+
+
+def test_check_for_a_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "--set", VIP, "--set", WARNED, "-o", "json"]) == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    [warning] = found.pop("warnings")
+    assert (warning["path"], err) == ("keepalived.vrrpInstance.authentication", "")
+    assert found == {"valid": True, "errors": [], "vips": ["192.168.1.100/24"], "vrid": 51, "nodes": None}
+    assert run(["check", "--set", "hostNetwork=false", "-o", "json"]) == 2
+    out, err = capsys.readouterr()
+    assert (json.loads(out), err) == (
+        {
+            "valid": False,
+            "errors": [
+                {
+                    "path": "hostNetwork",
+                    "message": "the VIP would live and die in the pod's own network, found false",
+                    "hint": "remove it: `true` is the default",
+                }
+            ],
+            "warnings": [],
+            "vips": [],
+            "vrid": None,
+            "nodes": None,
+        },
+        "",
+    )
+    file = tmp_path / "values.yaml"
+    file.write_text("a: [b\n")
+    assert run(["check", "-f", str(file), "-o", "json"]) == 2
+    assert len(json.loads(capsys.readouterr().out)["errors"]) == 1
+
+
 def test_every_problem_is_shown_with_its_hint(capsys: pytest.CaptureFixture[str]) -> None:
     code = run(
         ["check", "--set", "keepalived.vrrpInstance.priorty=3,keepalived.vrrpVersion=4,hostNetwork=false"]
@@ -42,9 +87,10 @@ def test_every_problem_is_shown_with_its_hint(capsys: pytest.CaptureFixture[str]
 
 
 def test_warnings_leave_stdout_to_the_result(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["config", "--set", "keepalived.vrrpInstance.authentication.authPass=s3cret"]) == 0
+    assert run(["config", "--set", VIP, "--set", WARNED]) == 0
     out, err = capsys.readouterr()
-    assert out == keepalived.render(load().settings)
+    vip = {"virtualIpAddress": "192.168.1.100/24"}
+    assert out == keepalived.render(load([{"keepalived": {"vrrpInstance": vip}}]).settings)
     assert err.startswith("warning: keepalived.vrrpInstance.authentication: VRRPv3 has no authentication")
     assert "s3cret" not in err
 
@@ -164,7 +210,8 @@ def test_help_describes_each_command(command: str, capsys: pytest.CaptureFixture
 
 def test_starting_loads_only_what_the_command_needs() -> None:
     script = (
-        "import sys; from vipalived.cli.main import run; run(['template']); "
+        "import sys; from vipalived.cli.main import run; "
+        f"run(['template', '--set', '{VIP}']); "
         "heavy = {'pyroute2', 'jinja2', 'trustme', 'rich', 'vipalived.lab'} & set(sys.modules); "
         "print(sorted(heavy), file=sys.stderr)"
     )

@@ -18,6 +18,7 @@ VIP = "keepalived.vrrpInstance.virtualIpAddress=192.168.1.100/24"
 NODES = """\
 keepalived:
   vrrpInstance:
+    virtualIpAddress: 192.168.1.100/24
     unicastPeers: [198.18.0.1, 198.18.0.2]
 nodes:
   cp-1: {priority: 150, unicastSourceAddress: 198.18.0.1}
@@ -87,7 +88,7 @@ def test_what_is_in_the_way_is_named_with_the_way_out(
         f"error: `{path}` is not a static pod of vipalived, and was left as it is\n"
         "  hint: move it out of the folder, or choose another name with `--release-name`\n"
     )
-    assert outcome(capsys, f"--out={folder}") == (1, "", said)
+    assert outcome(capsys, f"--out={folder}", "--set", VIP) == (1, "", said)
     assert outcome(capsys, f"--out={folder}", "--remove") == (1, "", said)
 
 
@@ -192,7 +193,9 @@ def test_every_documented_command_works(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "values.yaml").write_text("{}", encoding="utf-8")
+    (tmp_path / "values.yaml").write_text(
+        "keepalived: {vrrpInstance: {virtualIpAddress: 192.168.1.100/24}}", encoding="utf-8"
+    )
     commands = DOCUMENTED.findall((ROOT / document).read_text(encoding="utf-8"))
     assert commands
     for command in commands:

@@ -9,12 +9,9 @@ from pathlib import Path
 import pytest
 
 FULL = "error: the output cannot be written: No space left on device\n"
+VIP = "keepalived.vrrpInstance.virtualIpAddress=192.168.1.100/24"
 COMMANDS = (
-    "check",
-    "values",
-    "template",
-    "static-pod",
-    "config",
+    *(f"{command} --set {VIP}" for command in ("check", "values", "template", "static-pod", "config")),
     "schema",
     "--help",
     "--version",

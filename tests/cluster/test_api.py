@@ -30,6 +30,8 @@ ROLE = "node-role.kubernetes.io/control-plane"
 TAINT = {"key": ROLE, "effect": "NoSchedule"}
 NODES, CONFIG_MAPS = "/api/v1/nodes", "/api/v1/configmaps"
 
+VIP = "keepalived.vrrpInstance.virtualIpAddress=192.168.1.100/24"
+
 
 @pytest.fixture
 def server() -> Iterator[Server]:
@@ -134,9 +136,9 @@ def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_check_warns_when_no_node_is_selected(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["check", "--kubeconfig", str(file)]) == 0
+    assert run(["check", "--set", VIP, "--kubeconfig", str(file)]) == 0
     out, err = capsys.readouterr()
-    assert out == "pods run on 0 of 3 nodes: none\nvalues are valid: 172.16.101.101/32 on virtual router 51\n"
+    assert out == "pods run on 0 of 3 nodes: none\nvalues are valid: 192.168.1.100/24 on virtual router 51\n"
     assert err == (
         f"warning: nodeSelector: expected a node with {ROLE}=true, found none among cp-1, cp-2, worker-1\n"
         f'  hint: set `nodeSelector: {{{ROLE}: ""}}`, which is what the nodes here have\n'
@@ -146,14 +148,14 @@ def test_check_warns_when_no_node_is_selected(file: Path, capsys: pytest.Capture
 def test_check_warns_of_a_taint(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     values = tmp_path / "values.yaml"
     values.write_text(f'nodeSelector: {{{ROLE}: ""}}')
-    assert run(["check", "-f", str(values), "--kubeconfig", str(file)]) == 0
+    assert run(["check", "--set", VIP, "-f", str(values), "--kubeconfig", str(file)]) == 0
     assert capsys.readouterr().err == (
         f"warning: tolerations: the taint {ROLE}:NoSchedule keeps the pods off cp-1, cp-2\n"
         f"  hint: add to `tolerations`: {{key: {ROLE}, operator: Exists, effect: NoSchedule}}\n"
     )
     tolerating = f"{{tolerations: [{{key: {ROLE}, operator: Exists}}], nodeSelector: {{{ROLE}: ''}}}}"
     values.write_text(tolerating)
-    assert run(["check", "-f", str(values), "--kubeconfig", str(file)]) == 0
+    assert run(["check", "--set", VIP, "-f", str(values), "--kubeconfig", str(file)]) == 0
     out, err = capsys.readouterr()
     assert (out.splitlines()[0], err) == ("pods run on 2 of 3 nodes: cp-1, cp-2", "")
 
@@ -161,21 +163,23 @@ def test_check_warns_of_a_taint(file: Path, tmp_path: Path, capsys: pytest.Captu
 def test_check_warns_of_another_release(
     server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    objects = [yaml.safe_load(to_yaml([one])) for one in manifests(load().settings, "other")]
+    vip = {"virtualIpAddress": "192.168.1.100/24"}
+    settings = load([{"keepalived": {"vrrpInstance": vip}}]).settings
+    objects = [yaml.safe_load(to_yaml([one])) for one in manifests(settings, "other")]
     config_map = next(one for one in objects if one["kind"] == "ConfigMap")
     foreign = {"metadata": {"name": "x", "namespace": "y", "labels": {"helm.sh/chart": "x-1"}}}
     server.node("cp-1", {ROLE: "true"})
     server.add(config_map, foreign)
     file = server.kubeconfig(tmp_path / "config")
-    assert run(["check", "--kubeconfig", str(file)]) == 0
+    assert run(["check", "--set", VIP, "--kubeconfig", str(file)]) == 0
     assert capsys.readouterr().err == (
-        "warning: keepalived.vrrpInstance: the VIP 172.16.101.101 and virtual router 51 belong to one release,"
+        "warning: keepalived.vrrpInstance: the VIP 192.168.1.100 and virtual router 51 belong to one release,"
         " found also other in kube-system\n"
         "  hint: remove one of the two, or give it a VIP and a `virtualRouterId` of its own\n"
     )
     assert server.asked == [NODES, CONFIG_MAPS]
-    assert run(["check", "--kubeconfig", str(file), "--release-name", "other"]) == 0
-    assert run(["check", "--kubeconfig", str(file), "--set", "static=true"]) == 0
+    assert run(["check", "--set", VIP, "--kubeconfig", str(file), "--release-name", "other"]) == 0
+    assert run(["check", "--set", VIP, "--kubeconfig", str(file), "--set", "static=true"]) == 0
     assert capsys.readouterr().err == ""
 
 

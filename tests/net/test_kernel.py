@@ -26,6 +26,7 @@ from vipalived.errors import VipalivedError
 from vipalived.lab import sandbox
 from vipalived.net.choice import automatic, default_interface
 from vipalived.net.kernel import Kernel
+from vipalived.net.netlink import request
 from vipalived.net.view import AddressChange, Change, LinkChange
 
 pytestmark = pytest.mark.netns
@@ -435,7 +436,7 @@ def test_an_event_loop_is_woken_by_news_only(kernel: Kernel, index: int) -> None
 @alone
 def test_a_late_answer_is_nobodys(kernel: Kernel, index: int) -> None:
     refused = ifaddrmsg()
-    kernel._requests.put(refused, rtnl.RTM_DELADDR, netlink.NLM_F_ACK)
+    kernel._requests.put(request(refused, rtnl.RTM_DELADDR, netlink.NLM_F_ACK))
     kernel.add(index, V4, 100.0)
     assert on_v0("local") == [("198.18.0.100",)]
     assert kernel.remove(index, V4)

@@ -62,6 +62,13 @@ CASES = {
         instance("advertInt: 256", V2),
         instance("advertInt: 255", V2),
     ),
+    "the example's address": Case(
+        "warning",
+        f"{INSTANCE}.virtualIpAddress",
+        "this is the example's address, and hardly one of your network, found 172.16.101.101/32",
+        "{}",
+        instance("virtualIpAddress: 172.16.101.101/24"),
+    ),
     "v2 interval too short": Case(
         "error",
         f"{INSTANCE}.advertInt",

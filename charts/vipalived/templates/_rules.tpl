@@ -171,6 +171,9 @@
 {{- $runsAgent := include "vipalived.runsAgent" . -}}
 {{- $runsScript := include "vipalived.runsScript" . -}}
 {{- $facts := include "vipalived.facts" . | fromJson -}}
+{{- if eq $instance.virtualIpAddress "172.16.101.101/32" -}}
+{{- print "- keepalived.vrrpInstance.virtualIpAddress: this is the example's address, and hardly one of your network\n  hint: set an address that nobody has yet, with the prefix of its subnet\n" -}}
+{{- end -}}
 {{- if and (eq $version 3) (or (ne $instance.authentication.authType "PASS") (ne $instance.authentication.authPass "k8s_vip")) -}}
 {{- print "- keepalived.vrrpInstance.authentication: VRRPv3 has no authentication, so these values do nothing\n  hint: remove them, or use `keepalived.vrrpVersion: 2`; a firewall rule for protocol 112 protects either\n" -}}
 {{- end -}}

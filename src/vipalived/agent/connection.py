@@ -63,7 +63,7 @@ class Connection(asyncio.Protocol):
         self._wanted = False
         self._asked = False
         self._transport: asyncio.Transport | None = None
-        self._token: bytes | None = None
+        self._question: h11.Request | None = None
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LIMIT)
         self._status = 0
         self._body = bytearray()
@@ -93,7 +93,7 @@ class Connection(asyncio.Protocol):
     async def _open(self) -> None:
         try:
             credentials = self._target.credentials()
-            self._token = credentials.token
+            self._question = self._target.request(credentials.token)
             await self._target.connect(lambda: self, credentials.context)
         except Unusable as error:
             self._end(Finding(Outcome.UNREADY, str(error)))
@@ -141,11 +141,11 @@ class Connection(asyncio.Protocol):
     # HTTP
 
     def _send(self) -> None:
-        if self._transport is None or not self._wanted:
+        if self._transport is None or self._question is None or not self._wanted:
             return
         self._wanted, self._asked, self._status = False, True, 0
         self._body.clear()
-        request = self._http.send(self._target.request(self._token)) or b""
+        request = self._http.send(self._question) or b""
         self._transport.write(request + (self._http.send(h11.EndOfMessage()) or b""))
 
     def _read(self, data: bytes) -> None:

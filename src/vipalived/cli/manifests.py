@@ -78,7 +78,8 @@ def static_pod(
     on_stdout = str(folder) == "-"
     if remove and on_stdout:
         raise click.UsageError("`--remove` needs the folder: `--out DIR`")
-    settings = _settings(values, [*assignments, Assignment("static=true")], namespace)
+    # Of what is taken away nobody needs a warning.
+    settings = _settings(values, [*assignments, Assignment("static=true")], namespace, warns=not remove)
     if remove:
         _take_away(folder / _file_name(settings, release_name))
         return
@@ -91,8 +92,10 @@ def static_pod(
         _put(folder / _file_name(settings, release_name), text)
 
 
-def _settings(values: Sequence[Path], assignments: Sequence[Assignment], namespace: str | None) -> Settings:
-    return load_settings(values, [*assignments, *namespaced(namespace)])
+def _settings(
+    values: Sequence[Path], assignments: Sequence[Assignment], namespace: str | None, *, warns: bool = True
+) -> Settings:
+    return load_settings(values, [*assignments, *namespaced(namespace)], warns=warns)
 
 
 def _text(settings: Settings, release_name: str) -> str:

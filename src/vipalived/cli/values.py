@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
@@ -16,6 +18,27 @@ from vipalived.cli.options import (
     values_options,
     warn,
 )
+from vipalived.errors import CheckFailed, ExitCode, InvalidSettings, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What `check` has found; without errors `vips` and `vrid` say of what."""
+
+    errors: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    vips: tuple[str, ...] = ()
+    vrid: int | None = None
+    nodes: str | None = None
+    """Which of the cluster's get a pod, where one was asked."""
+
+    def show(self) -> None:
+        """For a reader."""
+        for warning in self.warnings:
+            warn(warning)
+        if self.nodes is not None:
+            click.echo(self.nodes)
+        click.echo(f"values are valid: {', '.join(self.vips)} on virtual router {self.vrid}")
 
 
 @click.command(
@@ -24,37 +47,78 @@ Examples:
   vipalived check -f values.yaml
   vipalived check -f values.yaml -f site.yaml --set keepalived.vrrpVersion=2
   vipalived check -f values.yaml --kubeconfig ~/.kube/config
+  vipalived check -f values.yaml --strict -o json | jq .warnings
+
+\b
+Exit codes:
+  0  the values are valid; there may be warnings
+  1  there are warnings, with --strict; or the cluster does not answer
+  2  the values cannot be used
 """
 )
 @values_options
 @release_options
 @kubeconfig_option
+@click.option("--strict", is_flag=True, help="Exit with 1 if there is a warning.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Form; `json` is one object, with errors and warnings.",
+)
 def check(
     values: tuple[Path, ...],
     assignments: tuple[Assignment, ...],
     release_name: str,
     namespace: str | None,
     kubeconfig: Path | None,
+    strict: bool,
+    output: str,
 ) -> None:
-    """Check the values.
+    """Check the values, as the chart, the static pod and the agent would.
 
-    Says every problem at once. Exit code 2 says that they cannot. Warnings alone exit with 0.
+    Says every problem at once, before anything runs. With a kubeconfig also which nodes get a pod, and what else in the
+    cluster is in the way; nothing is changed there.
     """
-    settings = load_settings(values, [*assignments, *namespaced(namespace)]).of_release(release_name)
-    if kubeconfig is not None:
-        from vipalived.cluster import placement, rivals
-        from vipalived.cluster.api import Cluster
+    try:
+        found = _judge(values, [*assignments, *namespaced(namespace)], release_name, kubeconfig)
+    except InvalidSettings as invalid:
+        if output == "text":
+            raise
+        found = _Verdict(invalid.problems)
+    if output == "json":
+        click.echo(json.dumps({"valid": not found.errors, **asdict(found)}, indent=2))
+    else:
+        found.show()
+    if found.errors:
+        click.get_current_context().exit(ExitCode.USAGE)
+    if strict and found.warnings:
+        count = len(found.warnings)
+        raise CheckFailed(f"{count} warning{'' if count == 1 else 's'}, and `--strict` lets none pass")
 
-        with Cluster(kubeconfig) as cluster:
-            placed = placement.place(settings, cluster.nodes())
-            # A static pod and the DaemonSet of one virtual router are meant to meet.
-            releases = [] if settings.static else cluster.releases()
-        others = rivals.problems(settings, release_name, releases)
-        for problem in (*placed.problems(), *others):
-            warn(problem)
-        click.echo(placed.says)
-    vips = ", ".join(settings.vip_texts)
-    click.echo(f"values are valid: {vips} on virtual router {settings.vrid}")
+
+def _judge(
+    values: tuple[Path, ...], assignments: list[Assignment], release_name: str, kubeconfig: Path | None
+) -> _Verdict:
+    """Raises InvalidSettings."""
+    from vipalived.settings import load
+
+    loaded = load(read_layers(values, assignments))
+    settings = loaded.settings.of_release(release_name)
+    sound = _Verdict(warnings=loaded.warnings, vips=tuple(settings.vip_texts), vrid=settings.vrid)
+    if kubeconfig is None:
+        return sound
+    from vipalived.cluster import placement, rivals
+    from vipalived.cluster.api import Cluster
+
+    with Cluster(kubeconfig) as cluster:
+        placed = placement.place(settings, cluster.nodes())
+        # A static pod and the DaemonSet of one virtual router are meant to meet.
+        releases = [] if settings.static else cluster.releases()
+    others = rivals.problems(settings, release_name, releases)
+    return replace(sound, warnings=(*sound.warnings, *placed.problems(), *others), nodes=placed.says)
 
 
 @click.command(epilog="\b\nExamples:\n  vipalived values > values.yaml\n  vipalived values -f values.yaml")

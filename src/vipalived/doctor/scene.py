@@ -15,7 +15,7 @@ from vipalived.agent.plan import MemberPlan, Plan, plan
 from vipalived.interfaces import Undecided
 from vipalived.net.choice import automatic
 from vipalived.net.kernel import Kernel
-from vipalived.net.netlink import RoutingSocket, ifi, netlink, rtnl
+from vipalived.net.netlink import RoutingSocket, ifi, netlink, request, rtnl
 from vipalived.net.view import Interface, View
 from vipalived.vrrp.packet import IPAddress
 
@@ -104,7 +104,7 @@ def look(settings: Settings, node: str, root: Path) -> Scene:
     with closing(Kernel()) as kernel:
         view = kernel.view()
     with RoutingSocket() as routing:
-        links = routing.ask(ifi.ifinfmsg(), rtnl.RTM_GETLINK, netlink.NLM_F_DUMP)
+        links = routing.ask(request(ifi.ifinfmsg(), rtnl.RTM_GETLINK, netlink.NLM_F_DUMP))
     devices = tuple(_device(message) for message in links if message["family"] == socket.AF_UNSPEC)
     routes = (*_routes_ipv4(), *_routes_ipv6())
     return Scene(settings, _plan(settings, node), root, devices, view, routes)

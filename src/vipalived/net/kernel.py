@@ -6,11 +6,12 @@ import errno
 import math
 import socket
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import ip_interface
 
 from vipalived.interfaces import UNABLE, DefaultRoute
 from vipalived.net import bpf
-from vipalived.net.netlink import RoutingSocket, ifa, ifi, netlink, nlmsg, rt, rtnl
+from vipalived.net.netlink import RoutingSocket, ifa, ifi, netlink, nlmsg, request, rt, rtnl
 from vipalived.net.view import AddressChange, Change, LinkChange, View
 from vipalived.vrrp.packet import IPAddress
 
@@ -62,11 +63,7 @@ class Kernel:
         self._put(index, vip, lease, netlink.NLM_F_REPLACE)
 
     def _put(self, index: int, vip: IPAddress, lease: float, flag: int) -> None:
-        message = _message(index, vip)
-        lifetime = {"ifa_preferred": 0, "ifa_valid": _FOREVER if math.isinf(lease) else int(lease)}
-        flags = ifa.IFA_F_NOPREFIXROUTE | (ifa.IFA_F_NODAD if vip.version == 6 else 0)
-        message["attrs"] += [("IFA_CACHEINFO", lifetime), ("IFA_FLAGS", flags), ("IFA_PROTO", PROTOCOL)]
-        self._requests.ask(message, rtnl.RTM_NEWADDR, netlink.NLM_F_ACK | netlink.NLM_F_CREATE | flag)
+        self._requests.ask(_leased(index, vip, lease, flag))
 
     def remove(self, index: int, vip: IPAddress) -> bool:
         """Takes a VIP off an interface; False when it was not there; raises OSError.
@@ -74,7 +71,7 @@ class Kernel:
         It must be one that `add` has put there: the host may have the same address for itself.
         """
         try:
-            self._requests.ask(_message(index, vip), rtnl.RTM_DELADDR, netlink.NLM_F_ACK)
+            self._requests.ask(request(_message(index, vip), rtnl.RTM_DELADDR, netlink.NLM_F_ACK))
         except OSError as error:
             if error.errno in _GONE:
                 return False
@@ -85,7 +82,7 @@ class Kernel:
         """All links and addresses as they are now."""
         found = View({}, {})
         for message, kind in ((ifi.ifinfmsg(), rtnl.RTM_GETLINK), (ifa.ifaddrmsg(), rtnl.RTM_GETADDR)):
-            for change in _changes(self._requests.ask(message, kind, netlink.NLM_F_DUMP)):
+            for change in _changes(self._requests.ask(request(message, kind, netlink.NLM_F_DUMP))):
                 found.apply(change)
         return found
 
@@ -95,7 +92,7 @@ class Kernel:
         for family, version in ((socket.AF_INET, 4), (socket.AF_INET6, 6)):
             message = rt.rtmsg()
             message["family"] = family
-            for route in self._requests.ask(message, rtnl.RTM_GETROUTE, netlink.NLM_F_DUMP):
+            for route in self._requests.ask(request(message, rtnl.RTM_GETROUTE, netlink.NLM_F_DUMP)):
                 index = route.get_attr("RTA_OIF")
                 plain = (route["dst_len"], route["type"], route["family"]) == (
                     0,
@@ -139,6 +136,15 @@ class Kernel:
         """Closes both sockets."""
         self._requests.close()
         self._events.close()
+
+
+@lru_cache(1024)  # a lease is renewed by the same words each second
+def _leased(index: int, vip: IPAddress, lease: float, flag: int) -> bytes:
+    message = _message(index, vip)
+    lifetime = {"ifa_preferred": 0, "ifa_valid": _FOREVER if math.isinf(lease) else int(lease)}
+    flags = ifa.IFA_F_NOPREFIXROUTE | (ifa.IFA_F_NODAD if vip.version == 6 else 0)
+    message["attrs"] += [("IFA_CACHEINFO", lifetime), ("IFA_FLAGS", flags), ("IFA_PROTO", PROTOCOL)]
+    return request(message, rtnl.RTM_NEWADDR, netlink.NLM_F_ACK | netlink.NLM_F_CREATE | flag)
 
 
 def _message(index: int, vip: IPAddress) -> ifa.ifaddrmsg:

@@ -43,7 +43,7 @@ with _parts_of("pyroute2"):
     from pyroute2.netlink.rtnl import ifinfmsg as ifi
     from pyroute2.netlink.rtnl import rtmsg as rt
 
-__all__ = ["RoutingSocket", "ifa", "ifi", "netlink", "nlmsg", "rt", "rtnl"]
+__all__ = ["RoutingSocket", "ifa", "ifi", "netlink", "nlmsg", "request", "rt", "rtnl"]
 
 
 class _Marshal(Marshal):  # type: ignore[misc]  # it has no types
@@ -54,6 +54,13 @@ class _Marshal(Marshal):  # type: ignore[misc]  # it has no types
         rtnl.RTM_DELADDR: ifa.ifaddrmsg,
         rtnl.RTM_NEWROUTE: rt.rtmsg,
     }
+
+
+def request(message: nlmsg, kind: int, flags: int) -> bytes:
+    """The bytes of a request, which may be put many times: its number has its place, see `nlmsghdr` in netlink(7)."""
+    message["header"]["type"], message["header"]["flags"] = kind, netlink.NLM_F_REQUEST | flags
+    message.encode()
+    return bytes(message.data)
 
 
 class RoutingSocket(socket.socket):
@@ -67,19 +74,15 @@ class RoutingSocket(socket.socket):
         """The messages of one datagram; raises OSError."""
         return list(self._marshal.parse(self.recv(_LARGEST)))
 
-    def put(self, message: nlmsg, kind: int, flags: int) -> int:
+    def put(self, request: bytes) -> int:
         """Sends a request; the number that its answers have."""
         number = next(self._sequence)
-        header = message["header"]
-        header["type"], header["sequence_number"] = kind, number
-        header["flags"] = netlink.NLM_F_REQUEST | flags
-        message.encode()
-        self.send(message.data)
+        self.send(request[:8] + number.to_bytes(4, sys.byteorder) + request[12:])
         return number
 
-    def ask(self, message: nlmsg, kind: int, flags: int) -> list[nlmsg]:
+    def ask(self, request: bytes) -> list[nlmsg]:
         """What the kernel answers to a request; raises OSError, also for an answer that is an error."""
-        number = self.put(message, kind, flags)
+        number = self.put(request)
         answers: list[nlmsg] = []
         while True:
             for answer in self.get():

@@ -44,6 +44,8 @@ from vipalived.settings.automatic import virtual_router_id
 from vipalived.settings.distributions import CONTROL_PLANE, MARKED, exists
 from vipalived.vrrp.timers import Version
 
+EXAMPLE_VIP = "172.16.101.101/32"
+"""The contract's default: something must stand there."""
 State = Literal["MASTER", "BACKUP"]
 
 DNS_LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
@@ -277,7 +279,7 @@ class VrrpInstance(Model):
     start_delay: Seconds = 0
     """Seconds beyond the usual that a starting node which hears nobody waits, for switch ports that open late"""
     authentication: Authentication = Authentication()
-    virtual_ip_address: Vip = "172.16.101.101/32"
+    virtual_ip_address: Vip = EXAMPLE_VIP
     """Virtual IP address with CIDR notation, IPv4 or IPv6"""
     virtual_ip_addresses: list[Vip] = Field([])
     """Further virtual IP addresses with CIDR notation; both address families stay on one node"""

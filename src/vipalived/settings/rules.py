@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from vipalived.interfaces import AUTO
 from vipalived.settings.addresses import is_network_or_broadcast
 from vipalived.settings.agent_rules import AGENT_RULES
-from vipalived.settings.model import Authentication
+from vipalived.settings.model import EXAMPLE_VIP, Authentication
 from vipalived.settings.pod_rules import POD_RULES
 from vipalived.settings.rule import Rule, error, repeated, warning, when
 from vipalived.settings.values import dotted, printable
@@ -78,6 +78,13 @@ RULES: tuple[Rule, ...] = (
         "it is what a switch port needs to pass packets; a spanning tree takes up to 50 s",
         lambda f: when(not 0 <= f.instance.start_delay <= 600, f"{f.instance.start_delay:g}"),
         "or (lt $startDelay 0.0) (gt $startDelay 600.0)",
+    ),
+    warning(
+        ".virtualIpAddress",
+        "this is the example's address, and hardly one of your network",
+        "set an address that nobody has yet, with the prefix of its subnet",
+        lambda f: when(f.instance.virtual_ip_address == EXAMPLE_VIP, EXAMPLE_VIP),
+        f'eq $instance.virtualIpAddress "{EXAMPLE_VIP}"',
     ),
     warning(
         ".authentication",
