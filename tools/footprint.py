@@ -36,10 +36,12 @@ class Case:
     routers: int = 1
     vips: int = 1
     interval: float = 1.0
+    asked: bool = True
 
 
 CASES = {
     "native: 1 VIP, advert 1 s, the API server asked": Case("native"),
+    "native: the same, no API server asked": Case("native", asked=False),
     "native: 64 VIPs on 8 virtual routers, advert 0.1 s": Case("native", 8, 8, 0.1),
 }
 
@@ -58,7 +60,7 @@ def values(case: Case, router: int) -> Settings:
     return load(
         [
             {"keepalived": {"vrrpInstance": instance}, "nodes": {"node-1": {"priority": 200}}},
-            {"agent": {"endpoint": {"port": 9951 if alone else 0}}},
+            {"agent": {"endpoint": {"port": 9951 if alone else 0}}, "healthCheck": {"enabled": case.asked}},
         ]
     ).settings
 
@@ -117,7 +119,8 @@ def measure(number: int, name: str, seconds: float) -> list[dict[str, Any]]:
     daemons = {node: start(world, node, routers, case.engine) for node in nodes}
     until("-> MASTER", daemons[nodes[0]])
     until("-> BACKUP", daemons[nodes[1]])
-    until("-> healthy", [daemon for node in nodes for daemon in daemons[node]])
+    if case.asked:
+        until("-> healthy", [daemon for node in nodes for daemon in daemons[node]])
     time.sleep(max(10.0, 3 * case.interval))  # the second batch of gratuitous ARP belongs to the takeover
     before = {node: cpu(daemons[node]) for node in nodes}
     time.sleep(seconds)
