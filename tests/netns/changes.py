@@ -143,9 +143,10 @@ def many(place: Path) -> None:
         _change(agent, count)
         if count == MANY // 10:
             before = _usage(agent)
-    after = _usage(agent)
     assert before is not None
-    assert after[0] == before[0], (before, after)
+    most = before[0]  # one of them may have been a conversation's that was about to end
+    wait(lambda: _usage(agent)[0] <= most, START, "the descriptors to be given back")
+    after = _usage(agent)
     assert after[1] <= before[1] + 1024, (before, after)
     wait(lambda: agent.status()["state"] == "MASTER", START, "a Master")
     agent.end()
