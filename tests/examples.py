@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+VIP = "keepalived.vrrpInstance.virtualIpAddress=192.168.1.100/24"
+"""A VIP of one's own, as `--set` takes it: the default one is warned of."""
 _README = Path(__file__).resolve().parent.parent / "charts" / "vipalived" / "README.md"
 CONTRACT = {
     "0.2.3: basic": """\

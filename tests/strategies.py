@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args, get_origin
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from vipalived.settings import kubernetes, objects
+from vipalived.settings import objects
 from vipalived.settings.addresses import parse_vip
 
 Layer = dict[str, Any]
@@ -247,7 +247,7 @@ def _of_kind(draw: st.DrawFn, kind: Any) -> object:
         return draw(st.lists(_of_kind(inner[0]), max_size=2))
     if get_origin(kind) is dict:
         return draw(st.dictionaries(_keys, _of_kind(inner[1]), max_size=2))
-    if kind == kubernetes.Quantity:
+    if kind == objects.Quantity:
         return draw(st.sampled_from(["50m", ".5", 1, 0.05, "1e-1", "64Mi", 67108864]))
     return draw({str: text, int: st.integers(-(2**53), 2**53), bool: st.booleans()}[kind])
 

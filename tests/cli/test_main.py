@@ -12,11 +12,10 @@ import click
 import pytest
 import yaml
 
+from tests.examples import VIP
 from vipalived.cli.main import cli, run
 from vipalived.render import chart, keepalived
 from vipalived.settings import load
-
-VIP = "keepalived.vrrpInstance.virtualIpAddress=192.168.1.100/24"
 
 
 def test_check_says_what_was_checked(capsys: pytest.CaptureFixture[str]) -> None:

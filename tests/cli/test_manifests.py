@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
+from tests.examples import VIP
 from tests.helm import opened, same, template
 from vipalived.cli.main import run
 
-VIP = "keepalived.vrrpInstance.virtualIpAddress=192.168.1.100/24"
 NODES = """\
 keepalived:
   vrrpInstance:

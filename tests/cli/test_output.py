@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.examples import VIP
+
 FULL = "error: the output cannot be written: No space left on device\n"
-VIP = "keepalived.vrrpInstance.virtualIpAddress=192.168.1.100/24"
 COMMANDS = (
     *(f"{command} --set {VIP}" for command in ("check", "values", "template", "static-pod", "config")),
     "schema",

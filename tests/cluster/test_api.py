@@ -15,6 +15,7 @@ import yaml
 
 from tests.apiserver import Cluster as Server
 from tests.apiserver import cluster, kubeconfig
+from tests.examples import VIP
 from vipalived.cli.main import run
 from vipalived.cluster import api
 from vipalived.cluster.api import Cluster
@@ -29,8 +30,6 @@ pytestmark = pytest.mark.helm
 ROLE = "node-role.kubernetes.io/control-plane"
 TAINT = {"key": ROLE, "effect": "NoSchedule"}
 NODES, CONFIG_MAPS = "/api/v1/nodes", "/api/v1/configmaps"
-
-VIP = "keepalived.vrrpInstance.virtualIpAddress=192.168.1.100/24"
 
 
 @pytest.fixture

@@ -11,14 +11,11 @@ import pytest
 
 from tests.interop.routers import missing
 from tests.interop.stories import CASES, STORIES
+from tests.netns.telling import NAMESPACES
 
 pytestmark = [pytest.mark.frr, pytest.mark.skipif(bool(missing()), reason=str(missing()))]
 
 ROOT = Path(__file__).parents[2]
-NAMESPACES = [
-    *("unshare", "--user", "--map-root-user", "--net", "--mount"),
-    *("--pid", "--fork", "--kill-child", "--mount-proc", "--"),
-]
 
 
 @pytest.mark.parametrize("story", list(STORIES))

@@ -123,6 +123,16 @@ class Agent:
         found: dict[str, Any] = json.loads(self.ask("status", "-o", "json").stdout)
         return found
 
+    def usage(self) -> tuple[int, int]:
+        """Descriptors, and KiB of memory, at rest: what may be in use for a moment is not in all of the looks."""
+        here, looks = Path(f"/proc/{self.process.pid}"), []
+        self.ask("status")
+        for _ in range(5):
+            time.sleep(MASTER_DOWN)
+            looks.append(len(list((here / "fd").iterdir())))
+        resident = (here / "status").read_text().partition("VmRSS:")[2].split()[0]
+        return min(looks), int(resident)
+
     def fail(self) -> None:
         """A bug in an event handler, where `_BUGGY` has put one."""
         self.process.send_signal(signal.SIGUSR1)

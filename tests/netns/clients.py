@@ -1,7 +1,7 @@
 """An agent whose clients behave badly, told by `test_clients.py`: run inside namespaces of its own.
 
 The Master is on v0, its Backup on v1 in the namespace of another host: at an interval of 0.1 s it takes over when it
-has heard nothing for 0.36 s. `SLACK` is for a busy machine.
+has heard nothing for 0.36 s.
 """
 
 from __future__ import annotations
@@ -80,13 +80,6 @@ def noticed(last: socket.socket) -> None:
             pass
 
 
-def usage(agent: Agent) -> tuple[int, int]:
-    """Descriptors, and KiB of memory."""
-    here = Path(f"/proc/{agent.process.pid}")
-    resident = (here / "status").read_text().partition("VmRSS:")[2].split()[0]
-    return len(list((here / "fd").iterdir())), int(resident)
-
-
 def story(place: Path) -> None:
     """The VIP does not move, and nothing leaks."""
     host = Host(place)
@@ -106,10 +99,10 @@ def story(place: Path) -> None:
 
     all_of_it()  # what is loaded and allocated once
     before = agent.status()
-    descriptors, memory = usage(agent)
+    descriptors, memory = agent.usage()
     all_of_it()
-    wait(lambda: usage(agent)[0] == descriptors, 2 * START, "the descriptors to be given back")
-    assert usage(agent)[1] <= memory + ROOM, (usage(agent), memory)
+    wait(lambda: agent.usage()[0] == descriptors, 2 * START, "the descriptors to be given back")
+    assert agent.usage()[1] <= memory + ROOM, (agent.usage(), memory)
     after = agent.status()
     assert (after["state"], after["transitions"]) == ("MASTER", before["transitions"]), after
     assert held()

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.netns.telling import NAMESPACES
+
 pytestmark = [pytest.mark.netns, pytest.mark.untimed]
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +20,6 @@ ENVIRONMENT = os.environ | {
     "PATH": f"{os.environ['PATH']}:/usr/local/sbin:/usr/sbin:/sbin",
     "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
 }
-NAMESPACES = "--user --map-root-user --net --mount --pid --fork --kill-child --mount-proc"
 CANNOT = 77
 """The exit code of a story that cannot be told on this machine."""
 STORIES = {
@@ -33,7 +34,7 @@ MODULES = {story: module for module, stories in STORIES.items() for story in sto
 def tell(story: str) -> subprocess.CompletedProcess[str]:
     """One of them, in namespaces of its own."""
     python = [sys.executable, "-P", "-m", f"tests.netns.{MODULES[story]}", story]
-    command = ["unshare", *NAMESPACES.split(), "--", *python]
+    command = [*NAMESPACES, *python]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=ENVIRONMENT)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.apiserver import Cluster, cluster
+from tests.examples import VIP
 from tests.helm import CHART
 
 pytestmark = [pytest.mark.helm, pytest.mark.no_cover]
@@ -37,17 +38,14 @@ def run(helm: Path, api: Cluster, tmp_path: Path) -> Run:
     environment = {**os.environ, **homes, "KUBECONFIG": str(api.kubeconfig(tmp_path / "config"))}
 
     def helm_(*arguments: str) -> subprocess.CompletedProcess[str]:
-        first = [*arguments].index(str(CHART)) + 1 if str(CHART) in arguments else len(arguments)
-        own = ["--set", VIP] if str(CHART) in arguments else []
-        command = [str(helm), *arguments[:first], *own, *arguments[first:], "--namespace", "kube-system"]
+        own = {str(CHART): [str(CHART), "--set", VIP]}
+        words = [word for argument in arguments for word in own.get(argument, [argument])]
+        command = [str(helm), *words, "--namespace", "kube-system"]
         return subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=60, check=False
         )
 
     return helm_
-
-
-VIP = "keepalived.vrrpInstance.virtualIpAddress=192.168.1.100/24"
 
 
 def notes(run: Run, *arguments: str) -> str:

@@ -57,11 +57,12 @@ def load(layers: Sequence[Mapping[str, Any]] = ()) -> Loaded:
     Raises InvalidSettings with all problems at once; a rule that reads an invalid value waits until that is mended.
     """
     given: Layer = reduce(overlay, layers, {})
-    data = merge(defaults(), given)
+    usual = defaults()
+    data = merge(usual, given)
     problems = list(_removed(Settings, data, ""))
     settings, invalid = _mended(data)
     problems += invalid
-    found = objects.findings(data, defaults(), [problem.path for problem in problems])
+    found = objects.findings(data, usual, [problem.path for problem in problems])
     problems += [_problem(detail, known) for detail, known in found]
     rules = [rule for rule in RULES if not _reads_any(rule, [problem.path for problem in problems])]
     problems += _offences(settings, [rule for rule in rules if rule.severity == "error"])

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, get_args
+from typing import Annotated, Any, Final, get_args
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
+from vipalived.settings.model import QUANTITY
 from vipalived.settings.values import Layer, dotted
 
 KINDS: Final[Mapping[str, str]] = {
@@ -22,6 +32,24 @@ KINDS: Final[Mapping[str, str]] = {
     "tolerations": "list[Toleration]",
 }
 """The values that are, and their types, which are in the module `kubernetes`."""
+
+
+def _text(number: object) -> object:
+    return str(number) if isinstance(number, int | float) and not isinstance(number, bool) else number
+
+
+Quantity = Annotated[
+    str,
+    BeforeValidator(_text),
+    Field(pattern=QUANTITY),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": QUANTITY}]}),
+]
+
+
+class KubernetesType(BaseModel):
+    """No unknown key and no coercion; what is null is as if it was not there."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, strict=True)
 
 
 def kind(path: str) -> Any:
