@@ -14,8 +14,10 @@ from typing import Any, Literal, get_args, get_origin
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from vipalived.settings import objects
+from vipalived.settings import Settings, objects
 from vipalived.settings.addresses import parse_vip
+from vipalived.settings.rights import excesses, rights
+from vipalived.settings.values import merge
 
 Layer = dict[str, Any]
 
@@ -248,7 +250,11 @@ def _of_kind(draw: st.DrawFn, kind: Any) -> object:
     if get_origin(kind) is dict:
         return draw(st.dictionaries(_keys, _of_kind(inner[1]), max_size=2))
     if kind == objects.Quantity:
-        return draw(st.sampled_from(["50m", ".5", 1, 0.05, "1e-1", "64Mi", 67108864]))
+        return draw(
+            st.sampled_from(
+                ["50m", ".5", 1, 0.05, "1e-1", "64Mi", 67108864, "1E3", "1E", "+2.Ki", ".3n", "5.u"]
+            )
+        )
     return draw({str: text, int: st.integers(-(2**53), 2**53), bool: st.booleans()}[kind])
 
 
@@ -257,12 +263,9 @@ def handed_on(path: str) -> st.SearchStrategy[Any]:
     return st.none() | _of_kind(objects.kind(path))
 
 
-_names = st.none() | st.lists(st.sampled_from(["NET_ADMIN", "net_raw", "SETGID"]), max_size=3)
-_capabilities = st.fixed_dictionaries(
-    {
-        "capabilities": st.none()
-        | st.fixed_dictionaries({}, optional={"add": _names, "drop": st.just(["KILL"])})
-    }
+_names = st.none() | st.lists(st.sampled_from(["NET_ADMIN", "cap_net_raw", "SETGID", "all"]), max_size=3)
+contexts = st.fixed_dictionaries(
+    {"capabilities": st.none() | st.fixed_dictionaries({}, optional={"add": _names, "drop": _names})}
 )
 _DEPARTURES = (
     *("hitlessResignation", "promptSuccession", "claimBeforeOwn", "partingAdvert", "pacedGarp"),
@@ -283,7 +286,7 @@ _agent = some(
     askFirst=st.booleans(),
     logFormat=st.sampled_from(["text", "json"]),
     logLevel=st.sampled_from(["debug", "info", "warning", "error"]),
-    securityContext=handed_on("agent.securityContext") | _capabilities,
+    securityContext=handed_on("agent.securityContext") | contexts,
 )
 _hundredths = st.integers(5, 6000).map(lambda n: n / 100)
 _short = _hundredths | _hundredths.map(str) | numbers(1, 60)
@@ -322,6 +325,13 @@ _quantities = st.none() | some(
     cpu=st.sampled_from([None, "50m", "100m", "200m", 0.05, 1]),
     memory=st.sampled_from([None, "32Mi", "64Mi", "128Mi", 67108864]),
 )
+resources = (
+    handed_on("resources")
+    | some(requests=_quantities, limits=_quantities)
+    | st.sampled_from([None, "100m", "0.5", ".5", 0.5, 1, "1", "0m", "0", 0, "1000m", "1e-1"]).map(
+        lambda cpu: {"limits": {"cpu": cpu}}
+    )
+)
 _kubernetes = some(
     nameOverride=st.just("") | labels,
     fullnameOverride=st.just("") | labels,
@@ -356,15 +366,15 @@ _kubernetes = some(
     helmTest=st.none() | some(image=st.just("curl:8"), command=st.lists(st.just("a"), max_size=2)),
     affinity=handed_on("affinity"),
     podSecurityContext=handed_on("podSecurityContext"),
-    securityContext=handed_on("securityContext") | _capabilities,
-    resources=handed_on("resources")
-    | some(requests=_quantities, limits=_quantities)
-    | st.sampled_from([None, "100m", "0.5", ".5", 0.5, 1, "1", "0m", "0", 0, "1000m", "1e-1"]).map(
-        lambda cpu: {"limits": {"cpu": cpu}}
-    ),
+    securityContext=handed_on("securityContext") | contexts,
+    resources=resources,
     startupProbe=some(**_probe),
     livenessProbe=some(**_probe, initialDelaySeconds=numbers(0, 86400)),
     readinessProbe=some(**_probe, successThreshold=seconds),
+    serviceAccount=st.none() | some(name=st.just("") | subdomains),
+    terminationGracePeriodSeconds=st.none() | numbers(1, 3600),
+    commonLabels=st.none() | label_maps,
+    commonAnnotations=st.none() | st.dictionaries(label_keys, text, max_size=3),
     podLabels=st.none() | label_maps,
     podAnnotations=st.none() | st.dictionaries(label_keys, text, max_size=3),
     global_=json_objects,
@@ -396,7 +406,32 @@ def valid_layers(draw: st.DrawFn, interfaces: st.SearchStrategy[str] = interface
     layer |= draw(some(podMonitor=st.none() | _pod_monitors(scraped=_is_scraped(layer))))
     watched = st.booleans() if layer.get("engine") == "native" else st.just(False)
     layer |= draw(some(prometheusRule=st.none() | some(enabled=watched, labels=label_maps)))
-    return layer | ({"nodes": overrides} if overrides or draw(st.booleans()) else {})
+    layer |= {"nodes": overrides} if overrides or draw(st.booleans()) else {}
+    return _with_rights(layer)
+
+
+def _with_rights(layer: Layer) -> Layer:
+    """The same, with the rights that either engine needs, and no request beyond its limit."""
+    none = {"securityContext": {}, "podSecurityContext": {}, "resources": {}}
+    merged = Settings.model_validate(none | merge(Settings().model_dump(by_alias=True), layer))
+    layer = dict(layer)
+    if [*excesses(merged.resources)]:
+        layer["resources"] = {"requests": None}
+    of_engine = {
+        "keepalived": rights(merged.model_copy(update={"engine": "keepalived"})),
+        "native": rights(merged.model_copy(update={"engine": "native"})),
+    }
+    if any(found.stranger for found in of_engine.values()):
+        root = {"runAsUser": 0, "runAsNonRoot": False}
+        layer["podSecurityContext"] = dict(layer.get("podSecurityContext") or {}) | root
+    own = {"capabilities": {"add": ["cap_net_admin", "NET_RAW"]}}
+    for engine, found in of_engine.items():
+        fine = not found.stranger and "NET_ADMIN" not in found.missing and "NET_RAW" not in found.dropped
+        if not fine and engine == "native":
+            layer["agent"] = dict(layer.get("agent") or {}) | {"securityContext": own}
+        elif not fine:
+            layer["securityContext"] = own
+    return layer
 
 
 def _is_scraped(layer: Layer) -> bool:

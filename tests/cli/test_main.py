@@ -42,7 +42,8 @@ def test_check_for_a_program(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     found = json.loads(out)
     [warning] = found.pop("warnings")
     assert (warning["path"], err) == ("keepalived.vrrpInstance.authentication", "")
-    assert found == {"valid": True, "errors": [], "vips": ["192.168.1.100/24"], "vrid": 51, "nodes": None}
+    vips, nothing = ["192.168.1.100/24"], {"nodes": None, "note": None}
+    assert found == {"valid": True, "errors": [], "vips": vips, "vrid": 51, **nothing}
     assert run(["check", "--set", "hostNetwork=false", "-o", "json"]) == 2
     out, err = capsys.readouterr()
     assert (json.loads(out), err) == (
@@ -59,6 +60,7 @@ def test_check_for_a_program(tmp_path: Path, capsys: pytest.CaptureFixture[str])
             "vips": [],
             "vrid": None,
             "nodes": None,
+            "note": None,
         },
         "",
     )
@@ -66,6 +68,35 @@ def test_check_for_a_program(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     file.write_text("a: [b\n")
     assert run(["check", "-f", str(file), "-o", "json"]) == 2
     assert len(json.loads(capsys.readouterr().out)["errors"]) == 1
+
+
+BETTER = "nodes.cp-1.priority=150"
+NOTED = (
+    "note: cp-1 has priority 150, the highest, and yet takes the VIP back from no other healthy node:"
+    " `keepalived.vrrpInstance.nopreempt` is true, so a priority counts only when the VIP is free\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "note"),
+    [
+        ([BETTER], NOTED),
+        (
+            [BETTER.replace("150", "50")],
+            NOTED.replace("cp-1", "a node that `nodes` does not name").replace("150", "100"),
+        ),
+        ([BETTER.replace("150", "100")], ""),
+        ([BETTER.replace("150", "255")], ""),  # the address owner always takes it
+        ([BETTER, "keepalived.vrrpInstance.nopreempt=false"], ""),
+        ([BETTER, "nodes.cp-1.state=MASTER"], ""),
+    ],
+)
+def test_check_says_when_the_best_node_takes_nothing_back(
+    arguments: list[str], note: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["check", "--set", VIP, *(word for text in arguments for word in ("--set", text))]) == 0
+    valid, _, more = capsys.readouterr().out.partition("\n")
+    assert (valid.startswith("values are valid"), more) == (True, note)
 
 
 def test_every_problem_is_shown_with_its_hint(capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,7 +149,9 @@ def test_values_without_options_are_the_documented_defaults(capsys: pytest.Captu
 
 def test_schema_is_the_charts(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["schema"]) == 0
-    assert json.loads(capsys.readouterr().out)["additionalProperties"] is False
+    assert json.loads(capsys.readouterr().out)["required"]
+    assert run(["schema", "--overrides"]) == 0
+    assert "required" not in json.loads(capsys.readouterr().out)
 
 
 def test_template_makes_the_objects_of_day_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -131,7 +131,7 @@ def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "lightkube", None)
     with pytest.raises(MissingRequirement, match="takes lightkube, which is not installed") as caught:
         Cluster(kubeconfig(tmp_path / "config", 1))
-    assert caught.value.hint == "install it with `pip install 'vipalived[cluster]'`"
+    assert caught.value.hint == "run `pip install '.[cluster]'` in a clone of vipalived"
 
 
 def test_check_warns_when_no_node_is_selected(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

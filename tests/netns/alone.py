@@ -250,7 +250,7 @@ def readdressed(place: Path) -> None:
         deadline = time.monotonic() + MASTER_DOWN + SLACK
         while socket.inet_ntoa(peer.recv(2048)[12:16]) != "198.18.1.1":
             assert time.monotonic() < deadline, "no advertisement comes from the new address"
-    assert held()
+    wait(held, SLACK, "the VIP, behind the new address")
     assert not agent.said("link-down")
     assert not agent.said("was removed by somebody")
     agent.end()

@@ -13,7 +13,7 @@ from tests.strategies import Layer, valid_layers
 from vipalived.render.manifests import manifests
 from vipalived.settings import Settings, load
 from vipalived.settings.values import parse_yaml
-from vipalived.vrrp.model import PARTING
+from vipalived.vrrp.timers import PARTING, master_down_interval
 
 quick = settings(deadline=None, suppress_health_check=list(HealthCheck))
 Object = dict[str, Any]
@@ -194,8 +194,11 @@ def test_a_file_that_is_named_twice_is_mounted_once() -> None:
     ]
 
 
-@pytest.mark.parametrize("interval", [0.01, 40.95])
-def test_the_usual_grace_period_is_enough_for_a_holder_without_a_successor(interval: float) -> None:
-    found = spec(f"{{engine: native, keepalived: {{vrrpInstance: {{advertInt: {interval}}}}}}}")
-    assert "terminationGracePeriodSeconds" not in found
-    assert PARTING + 5 < 30  # what Kubernetes gives by itself
+@pytest.mark.parametrize(("interval", "seconds"), [(0.01, 3), (1, 6), (4.6, 21), (40.95, 22)])
+def test_the_usual_grace_period_is_enough_for_a_holder_without_a_successor(
+    interval: float, seconds: int
+) -> None:
+    values = f"{{engine: native, keepalived: {{vrrpInstance: {{advertInt: {interval}}}}}}}"
+    assert spec(values)["terminationGracePeriodSeconds"] == 30
+    assert load([parse_yaml(values, "values.yaml")]).settings.time_to_leave == seconds
+    assert min(master_down_interval(1, interval, 3), PARTING) < seconds < 30

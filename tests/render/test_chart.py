@@ -7,14 +7,22 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import jsonschema
+import pytest
 import yaml
+from hypothesis import given
 
+from tests.broken import BROKEN, broken
+from tests.strategies import Layer, valid_layers
 from vipalived.render import chart
 from vipalived.settings import effective_values
+from vipalived.settings.distributions import CONTROL_PLANE
 from vipalived.settings.loading import known_paths
 from vipalived.settings.model import Settings
 from vipalived.settings.rules import RULES
+from vipalived.settings.values import merge
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,6 +66,10 @@ def test_the_chart_knows_the_defaults_of_what_is_newer_than_0_2_3() -> None:
         "grafanaDashboard",
         "minReadySeconds",
         "helmTest",
+        "commonLabels",
+        "commonAnnotations",
+        "serviceAccount",
+        "terminationGracePeriodSeconds",
     }
     assert defaults.keys() == newer
     assert defaults.items() <= effective_values().items()
@@ -74,6 +86,29 @@ def test_the_table_has_every_value() -> None:
     assert rows == sorted(rows)
     assert set(rows) <= set(known_paths(Settings))
     assert not [row for row in chart.values_table().splitlines()[2:] if row.endswith("| None |")]
+
+
+OVERRIDES = json.loads(chart.overrides_schema())
+
+
+@given(valid_layers())
+def test_every_valid_values_file_fits_the_schema_of_overrides(layer: Layer) -> None:
+    jsonschema.validate(layer, OVERRIDES)
+
+
+def test_the_default_values_and_what_takes_them_away_fit_the_schema_of_overrides() -> None:
+    jsonschema.validate({}, OVERRIDES)
+    jsonschema.validate(effective_values(), OVERRIDES)
+    jsonschema.validate({"nodeSelector": {CONTROL_PLANE: None}, "resources": {"limits": None}}, OVERRIDES)
+    jsonschema.validate({"healthCheck": {"interval": None}, "agent": None, "podLabels": None}, OVERRIDES)
+
+
+@pytest.mark.parametrize(("key", "value"), BROKEN)
+def test_the_schema_of_overrides_refuses_what_the_charts_own_does(key: str, value: Any) -> None:
+    layer = broken({}, key, value)
+    strict = jsonschema.Draft7Validator(json.loads(chart.values_schema()))
+    complete = merge(effective_values(), layer)
+    assert jsonschema.Draft7Validator(OVERRIDES).is_valid(layer) == strict.is_valid(complete)
 
 
 def test_the_schema_refuses_unknown_keys_and_is_complete() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 import shutil
@@ -15,10 +14,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.broken import BROKEN, broken
 from tests.examples import EXAMPLES
 from tests.helm import CHART, in_order, opened, same, template, values_text
 from tests.settings.test_rules import CASES
-from tests.strategies import Layer, valid_layers
+from tests.strategies import Layer, contexts, handed_on, resources, valid_layers
 from vipalived.errors import InvalidSettings
 from vipalived.release import CHART_VERSION
 from vipalived.render.manifests import manifests
@@ -60,138 +60,6 @@ def test_valid_values_make_equal_objects(helm: Path, tmp_path: Path, layer: Laye
 @given(layer=valid_layers(), release=st.sampled_from(RELEASES))
 def test_many_valid_values_make_equal_objects(helm: Path, tmp_path: Path, layer: Layer, release: str) -> None:
     check_equal(helm, tmp_path, layer, release)
-
-
-INSTANCE = "keepalived.vrrpInstance"
-BROKEN: list[tuple[str, Any]] = [
-    ("hostNetwork", "true"),
-    ("hostNetwork", None),
-    ("unknown", 1),
-    ("keepalived.unknown", 1),
-    ("keepalived", None),
-    ("keepalived", []),
-    ("keepalived.vrrpVersion", 4),
-    ("keepalived.vrrpVersion", "3"),
-    ("keepalived.routerId", "two words"),
-    ("keepalived.routerId", ""),
-    ("keepalived.garp.masterDelay", -1),
-    ("keepalived.garp.masterDelay", 4295),
-    ("keepalived.garp.masterRepeat", 256),
-    ("keepalived.garp.masterRepeat", None),
-    (f"{INSTANCE}.priority", 0),
-    (f"{INSTANCE}.priority", 256),
-    (f"{INSTANCE}.priority", 1.5),
-    (f"{INSTANCE}.virtualRouterId", 256),
-    (f"{INSTANCE}.advertInt", "1s"),
-    (f"{INSTANCE}.advertInt", "1\n"),
-    (f"{INSTANCE}.advertInt", 256),
-    (f"{INSTANCE}.state", "FAULT"),
-    (f"{INSTANCE}.name", "a\nb"),
-    (f"{INSTANCE}.interface", "a" * 16),
-    (f"{INSTANCE}.interface", "eth0\n"),
-    (f"{INSTANCE}.trackInterface", ["eth1", "eth1"]),
-    (f"{INSTANCE}.trackInterface", ["$(reboot)"]),
-    (f"{INSTANCE}.trackInterface", "eth1"),
-    (f"{INSTANCE}.virtualIpAddress", "198.18.0.9"),
-    (f"{INSTANCE}.virtualIpAddress", "127.0.0.1/8"),
-    (f"{INSTANCE}.virtualIpAddress", "198.18.0.9/0"),
-    (f"{INSTANCE}.virtualIpAddress", None),
-    (f"{INSTANCE}.virtualIpAddresses", ["ff02::1/64"]),
-    (f"{INSTANCE}.unicastPeers", ["cp-1"]),
-    (f"{INSTANCE}.unicastSourceAddress", "x"),
-    (f"{INSTANCE}.authentication.authPass", "123456789"),
-    (f"{INSTANCE}.authentication.authPass", 12345678),
-    (f"{INSTANCE}.authentication.authType", "HMAC"),
-    ("nodes", {"CP_1": {}}),
-    ("nodes", {"cp-1": None}),
-    ("nodes", {"cp-1": {"nopreempt": False}}),
-    ("nodes", {"cp-1": {"priority": 0}}),
-    ("nodes", {"cp-1": {"unicastSourceAddress": ""}}),
-    ("nodes", {"cp-1\n": {}}),
-    ("nodes", {".".join(["a" * 60] * 5): {}}),
-    ("image.tag", "a b"),
-    ("image.tag", 3.22),
-    ("image.tag", "3.22@sha256:00"),
-    ("image.digest", "sha256:00"),
-    ("image.repository", "alpine@sha256:00"),
-    ("image.repository", "registry.example:5000/keepalived:1"),
-    ("enabled", "yes"),
-    ("image.repository", ""),
-    ("image.pullPolicy", "Sometimes"),
-    ("namespace", "kube_system"),
-    ("namespace", ""),
-    ("nameOverride", "-"),
-    ("fullnameOverride", "a" * 64),
-    ("priorityClassName", "A"),
-    ("updateStrategy.maxUnavailable", 0),
-    ("updateStrategy.type", "Recreate"),
-    ("podLabels", {"a": 1}),
-    ("podLabels", {"a b": "x"}),
-    ("podLabels", {"app.kubernetes.io/name": "x"}),
-    ("podAnnotations", {"checksum/configmap": "x"}),
-    ("podAnnotations", {"a": True}),
-    ("podAnnotations", {"a": "\x85"}),
-    ("nodeSelector", {"a": "b c"}),
-    ("tolerations", ["x"]),
-    ("tolerations", {}),
-    ("affinity", []),
-    ("resources", "none"),
-    ("livenessProbe.exec.command", "pidof"),
-    ("livenessProbe.exec.command", [1]),
-    ("startupProbe.initialDelaySeconds", 1),
-    ("readinessProbe.successThreshold", 0),
-    ("readinessProbe.enabled", "yes"),
-    ("static", "false"),
-    ("engine", "frr"),
-    ("native.lastResort", "yes"),
-    ("native.unknown", True),
-    ("agent", []),
-    ("agent.image.tag", "a b"),
-    ("agent.endpoint.port", 65536),
-    ("agent.endpoint.address", "localhost"),
-    ("agent.endpoint.address", "127.0.0.1:80"),
-    ("agent.logFormat", "xml"),
-    ("agent.securityContext", "none"),
-    ("healthCheck.url", "http://127.0.0.1:6443/readyz"),
-    ("healthCheck.url", "https://127.0.0.1:65536/readyz"),
-    ("healthCheck.url", "https://127.0.0.1:0/readyz"),
-    ("healthCheck.url", "https://[::1/readyz"),
-    ("healthCheck.url", "https://[1:2:3:4:5:6:7:8:9]/readyz"),
-    ("healthCheck.url", "https://127.0.0.1:6443/'; reboot #"),
-    ("healthCheck.url", "https://127.0.0.1:6443"),
-    ("healthCheck.interval", 0),
-    ("healthCheck.interval", "0.04"),
-    ("healthCheck.timeout", 60.5),
-    ("healthCheck.fall", 0),
-    ("healthCheck.rise", 101),
-    ("healthCheck.caFile", "relative"),
-    ("healthCheck.tokenFile", "/a b"),
-    ("distribution", "openshift"),
-    ("distribution", True),
-    ("lookupNodes", "no"),
-    ("podMonitor", []),
-    ("podMonitor.enabled", "yes"),
-    ("podMonitor.interval", "30"),
-    ("podMonitor.interval", "0s"),
-    ("podMonitor.labels", {"a": 1}),
-    ("podMonitor.port", "metrics"),
-    ("prometheusRule.enabled", "on"),
-    ("prometheusRule.interval", "30s"),
-    ("grafanaDashboard.enabled", 1),
-]
-
-
-def broken(layer: Layer, key: str, value: Any) -> Layer:
-    """The layer with one value put wrong."""
-    layer = copy.deepcopy(layer)
-    holder = layer
-    *parents, last = key.split(".")
-    for step in parents:
-        if holder.get(step) is None:
-            holder[step] = {}
-        holder = holder[step]
-    holder[last] = value
-    return layer
 
 
 def refused_by_both(helm: Path, tmp_path: Path, text: str) -> None:
@@ -239,6 +107,29 @@ def test_values_broken_in_a_few_places_are_refused_by_both(
     refused_by_both(helm, tmp_path, values_text(layer))
 
 
+@no_shrink
+@given(
+    layer=st.fixed_dictionaries(
+        {},
+        optional={
+            "engine": st.just("native"),
+            "resources": resources,
+            "securityContext": contexts,
+            "agent": st.fixed_dictionaries({"securityContext": contexts}),
+            "podSecurityContext": handed_on("podSecurityContext"),
+        },
+    )
+)
+def test_the_rights_of_a_container_are_judged_alike(helm: Path, tmp_path: Path, layer: Layer) -> None:
+    text = values_text(layer)
+    try:
+        ours(text, "rel")
+    except InvalidSettings:
+        assert template(helm, text, tmp_path).refused
+    else:
+        assert not template(helm, text, tmp_path).refused
+
+
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.severity == "error"])
 def test_each_rule_that_stops_stops_helm(helm: Path, tmp_path: Path, name: str) -> None:
     case = CASES[name]
@@ -266,6 +157,28 @@ def test_each_warning_is_shown_by_helm(helm: Path, tmp_path: Path, name: str) ->
     warned = f"- {case.path}: {case.said.partition(', found ')[0]}\n  hint: "
     assert warned in notes(helm, case.broken, tmp_path)
     assert warned not in notes(helm, case.kept, tmp_path)
+
+
+def test_the_notes_of_a_static_pod_say_what_it_is_for(helm: Path, tmp_path: Path) -> None:
+    assert notes(
+        helm, "{static: true, keepalived: {vrrpInstance: {virtualIpAddress: 198.18.0.9/24}}}", tmp_path
+    ) == (
+        "These values are for a static pod (Day 1), which kubelet starts from a file, before there is an API server."
+        " Installed by\nHelm it is one pod on any one node, without a controller, and nothing keeps the VIP when that"
+        " node dies. Take it away:\n\n"
+        "  helm uninstall rel --namespace default\n\n"
+        "and write the file on each control plane node instead, by the same values:\n\n"
+        "  helm template rel CHART --set static=true --values values.yaml"
+        " > /etc/kubernetes/manifests/vipalived.yaml\n\n"
+        "or install without `static: true`, for a DaemonSet (Day 2).\n"
+    )
+
+
+def test_the_notes_name_the_labels_where_there_are_any(helm: Path, tmp_path: Path) -> None:
+    said = notes(helm, "{nodeSelector: {node-role.kubernetes.io/control-plane: null}}", tmp_path)
+    assert "No pod? The taints of the nodes must be tolerated.\n" in said
+    said = notes(helm, "{nodeSelector: {a: b, node-role.kubernetes.io/control-plane: null}}", tmp_path)
+    assert "No pod? The nodes need these labels, and their taints must be tolerated:\n  a: b\n" in said
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -87,7 +87,7 @@ def test_another_image_and_command_may_ask(helm: Path, tmp_path: Path, engine: s
 def test_a_static_pod_has_no_test(helm: Path, tmp_path: Path) -> None:
     rendered = template(helm, "{static: true}", tmp_path, tests=True)
     assert [found["kind"] for found in rendered.objects] == ["Pod"]
-    assert "annotations" not in rendered.objects[0]["metadata"]
+    assert "helm.sh/hook" not in rendered.objects[0]["metadata"]["annotations"]
 
 
 @pytest.mark.parametrize(

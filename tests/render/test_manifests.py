@@ -66,6 +66,10 @@ livenessProbe: {enabled: true}
 readinessProbe: {enabled: true}
 podLabels: {tier: vip}
 podAnnotations: {example.org/note: 'yes'}
+commonLabels: {team: net}
+commonAnnotations: {example.org/owner: "1"}
+serviceAccount: {name: vip}
+terminationGracePeriodSeconds: 45
 """
 
 
@@ -175,7 +179,8 @@ def test_the_validator_refuses_what_is_wrong() -> None:
 
 
 def test_what_an_upgrade_from_0_2_3_needs_is_as_it_was() -> None:
-    config_map, daemon_set = render(release="ha")
+    valid = "{keepalived: {vrrpInstance: {virtualIpAddress: 198.18.0.9/24}}}"
+    config_map, daemon_set = render(valid, "ha")
     labels = {
         "helm.sh/chart": "vipalived-0.3.0",
         "app.kubernetes.io/name": "vipalived",
@@ -310,7 +315,52 @@ def test_a_static_pod_has_the_scheduling_of_its_own_values() -> None:
     assert pod["spec"]["tolerations"] == [{"operator": "Exists"}]
     assert pod["spec"]["affinity"] == {"podAffinity": {}}
     assert pod["metadata"]["labels"]["d"] == "e"
-    assert pod["metadata"]["annotations"] == {"f": "g"}
+    assert pod["metadata"]["annotations"]["f"] == "g"
+
+
+@pytest.mark.parametrize("static", [False, True])
+def test_every_object_and_pod_has_the_common_labels_and_annotations(static: bool) -> None:
+    common = "commonLabels: {team: net, app.kubernetes.io/component: x}, commonAnnotations: {a: b, own: c}"
+    own = "podLabels: {team: pods}, podAnnotations: {own: d}"
+    found = render(f"{{{common}, {own}, static: {static}, {MONITORED.replace(chr(10), ',')}}}")
+    pods = [one["spec"]["template"] for one in found if one["kind"] == "DaemonSet"]
+    pods += [one for one in found if one["kind"] == "Pod"]
+    assert len(found) == (1 if static else 5)
+    assert len(pods) == 1
+    for one in [*found, *pods]:
+        labels, annotations = one["metadata"]["labels"], one["metadata"]["annotations"]
+        assert labels["app.kubernetes.io/component"] == "x"
+        assert labels["app.kubernetes.io/instance"] == "vipalived"
+        assert labels["team"] == ("pods" if one in pods else "net")
+        assert (annotations["a"], annotations["own"]) == ("b", "d" if one in pods else "c")
+    assert [
+        one["spec"]["selector"]["matchLabels"].get("team") for one in found if one["kind"] == "DaemonSet"
+    ] == ([] if static else [None])
+
+
+@pytest.mark.parametrize("static", [False, True])
+def test_warnings_stand_beside_what_they_are_of(static: bool) -> None:
+    valid = f"static: {static}, keepalived: {{vrrpInstance: {{virtualIpAddress: 198.18.0.9/24}}}}"
+    assert "vipalived/warnings" not in str(render(f"{{{valid}}}"))
+    warned = render(
+        f"{{{valid}, minReadySeconds: 4, image: {{repository: a}}, terminationGracePeriodSeconds: 1}}"
+    )[-1]
+    assert warned["metadata"]["annotations"]["vipalived/warnings"] == (
+        "- image.repository: an image of your own gets Alpine's version as its tag\n"
+        "  hint: set `image.tag` or `image.digest`\n"
+        "- terminationGracePeriodSeconds: a pod that needs longer than this is killed before another node has taken"
+        " the VIP over\n"
+        "  hint: set what four advertisement intervals take and 2 s more; 22 is enough for all, and the default is 30"
+    )
+    assert "vipalived/warnings" not in str(warned["spec"].get("template"))
+
+
+def test_the_service_account_is_the_daemon_sets() -> None:
+    values = "serviceAccount: {name: vip}"
+    assert render(f"{{{values}}}")[1]["spec"]["template"]["spec"]["serviceAccountName"] == "vip"
+    assert "serviceAccountName" not in render("{}")[1]["spec"]["template"]["spec"]
+    [pod] = render(f"{{{values}, static: true}}")
+    assert "serviceAccountName" not in pod["spec"]
 
 
 def references(pod: Object) -> list[str]:
@@ -338,8 +388,8 @@ def test_the_daemon_set_refers_to_objects_and_the_static_pod_does_not(values: st
         render(values),
         render(f"{values}\nstatic: true" if values != "{}" else "{static: true}"),
     )
-    secrets = ["imagePullSecrets"] if "imagePullSecrets" in values else []
-    assert references(daemon_set["spec"]["template"]) == [*secrets, "configMap"]
+    more = [] if "imagePullSecrets" not in values else ["serviceAccountName", "imagePullSecrets"]
+    assert references(daemon_set["spec"]["template"]) == [*more, "configMap"]
     assert references(pod) == []
 
 
@@ -446,7 +496,8 @@ staticAffinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution.[].top
 agent.image.repository agent.image.tag agent.endpoint.address agent.logFormat
 agent.securityContext.seLinuxOptions.level healthCheck.url
 healthCheck.interval healthCheck.caFile healthCheck.tokenFile distribution podMonitor.interval podMonitor.labels.*
-podMonitor.labels.a helmTest.image helmTest.command.[]
+podMonitor.labels.a helmTest.image helmTest.command.[] commonLabels.* commonLabels.a commonAnnotations.*
+commonAnnotations.a serviceAccount.name
 """
 
 

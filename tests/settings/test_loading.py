@@ -237,7 +237,7 @@ def test_null_takes_a_default_away_as_helm_does() -> None:
 nodeSelector: {node-role.kubernetes.io/control-plane: null, a: b}
 tolerations: null
 resources: {limits: null}
-securityContext: {capabilities: {add: null, drop: [ALL]}}
+securityContext: {capabilities: {add: null, drop: [KILL]}, privileged: true}
 affinity: {podAffinity: null}
 nodes: null
 podLabels: null
@@ -249,7 +249,7 @@ keepalived: {vrrpInstance: {trackInterface: null}}
     assert settings.node_selector == {"a": "b"}
     assert settings.tolerations == []
     assert settings.resources == {"requests": {"cpu": "50m", "memory": "32Mi"}}
-    assert settings.security_context == {"capabilities": {"drop": ["ALL"]}}
+    assert settings.security_context == {"capabilities": {"drop": ["KILL"]}, "privileged": True}
     assert settings.affinity == {"podAffinity": None}
     assert settings.nodes == {}
     assert settings.keepalived.vrrp_instance.track_interface == []

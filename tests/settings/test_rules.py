@@ -322,12 +322,92 @@ CASES = {
         with_nodes(DUAL, "a: {unicastSourceAddress: [198.18.0.1, '2001:DB8:0::1']}"),
     ),
     "a request beside the default limit": Case(
-        "warning",
+        "error",
         "resources",
-        "Helm merges objects: the default limit stays above your request, and Kubernetes refuses a request beyond it,"
-        " found requests.cpu 200m and limits.cpu 100m, requests.memory 128Mi and limits.memory 64Mi",
+        "Kubernetes refuses a request that is more than its limit, found requests.cpu 200m and limits.cpu 100m,"
+        " requests.memory 128Mi and limits.memory 64Mi",
         "{resources: {requests: {cpu: 200m, memory: 128Mi}}}",
-        "{resources: {requests: {cpu: 200m}, limits: {cpu: 200m}}}",
+        "{resources: {requests: {cpu: 200m, memory: '6.4e7'}, limits: {cpu: 0.2}}}",
+    ),
+    "a request of another resource": Case(
+        "error",
+        "resources",
+        "Kubernetes refuses a request that is more than its limit, found requests.x.example/y 1k"
+        " and limits.x.example/y 999",
+        "{resources: {requests: {x.example/y: 1k}, limits: {x.example/y: 999}}}",
+        "{resources: {requests: {x.example/y: 1k}, limits: {x.example/y: 1E3}}}",
+    ),
+    "nobody may add an address": Case(
+        "error",
+        "securityContext",
+        "without NET_ADMIN nothing in a container can add an address, found a container without it",
+        "{securityContext: {capabilities: {add: [NET_RAW]}}}",
+        "{securityContext: {capabilities: {add: [cap_net_admin, CAP_NET_RAW]}}}",
+    ),
+    "no context": Case(
+        "error",
+        "securityContext",
+        "without NET_ADMIN nothing in a container can add an address, found a container without it",
+        "{securityContext: {capabilities: {drop: [ALL], add: [NET_RAW]}}}",
+        "{securityContext: {privileged: true, capabilities: {drop: [ALL], add: null}}}",
+    ),
+    "an agent that may not add an address": Case(
+        "error",
+        "agent.securityContext",
+        "without NET_ADMIN nothing in a container can add an address, found a container without it",
+        "{engine: native, agent: {securityContext: {capabilities: {add: [NET_RAW]}}}}",
+        "{agent: {securityContext: {capabilities: {add: [NET_RAW]}}}}",
+    ),
+    "nobody may send": Case(
+        "error",
+        "securityContext",
+        "without NET_RAW nothing in a container can send or hear advertisements, found NET_RAW is dropped",
+        "{securityContext: {capabilities: {add: [NET_ADMIN], drop: [net_raw]}}}",
+        "{securityContext: {capabilities: {add: [NET_ADMIN, NET_RAW], drop: [ALL]}}}",
+    ),
+    "an agent that may not send": Case(
+        "error",
+        "agent.securityContext",
+        "without NET_RAW nothing in a container can send or hear advertisements, found NET_RAW is dropped",
+        "{engine: native, agent: {securityContext: {capabilities: {add: [NET_ADMIN]}}}}",
+        "{engine: native, agent: {securityContext: {capabilities: {add: [ALL]}}}}",
+    ),
+    "what not every runtime gives": Case(
+        "warning",
+        "securityContext",
+        "not every container runtime gives NET_RAW to a container that does not ask for it (CRI-O does not),"
+        " found a container that does not",
+        "{securityContext: {capabilities: {add: [NET_ADMIN]}}}",
+        "{}",
+    ),
+    "what not every runtime gives an agent": Case(
+        "warning",
+        "agent.securityContext",
+        "not every container runtime gives NET_RAW to a container that does not ask for it (CRI-O does not),"
+        " found a container that does not",
+        "{engine: native, agent: {securityContext: {capabilities: {add: [NET_ADMIN], drop: [KILL]}}}}",
+        "{engine: native}",
+    ),
+    "not root": Case(
+        "error",
+        "securityContext",
+        "only root of a container has the capabilities that it is given, found runAsUser: 1000",
+        "{podSecurityContext: {runAsUser: 1000}}",
+        "{podSecurityContext: {runAsUser: 1000}, securityContext: {runAsUser: 0}}",
+    ),
+    "root refused": Case(
+        "error",
+        "securityContext",
+        "only root of a container has the capabilities that it is given, found runAsNonRoot: true",
+        "{securityContext: {runAsNonRoot: true}}",
+        "{podSecurityContext: {runAsNonRoot: true}, securityContext: {runAsNonRoot: false}}",
+    ),
+    "an agent that is not root": Case(
+        "error",
+        "agent.securityContext",
+        "only root of a container has the capabilities that it is given, found runAsNonRoot: true",
+        "{engine: native, podSecurityContext: {runAsNonRoot: true}}",
+        "{agent: {securityContext: {runAsNonRoot: true}}}",
     ),
     "a start delay without end": Case(
         "error",
@@ -400,12 +480,49 @@ CASES = {
         "{podLabels: {app.kubernetes.io/instance: a, app.kubernetes.io/name: b}}",
         "{podLabels: {app.kubernetes.io/part-of: a}}",
     ),
-    "the checksum": Case(
+    "an annotation of the chart's own": Case(
         "error",
         "podAnnotations",
-        "this annotation is the one that rolls the pods when the configuration changes, found checksum/configmap",
+        "the chart has a use of its own for this annotation, found checksum/configmap",
         "{podAnnotations: {checksum/configmap: a}}",
         "{podAnnotations: {checksum/secret: a}}",
+    ),
+    "a common annotation of the chart's own": Case(
+        "error",
+        "commonAnnotations",
+        "the chart has a use of its own for this annotation, found checksum/configmap, vipalived/warnings",
+        "{commonAnnotations: {vipalived/warnings: a, checksum/configmap: b}}",
+        "{commonAnnotations: {warnings: a}}",
+    ),
+    "a common label of the selector": Case(
+        "error",
+        "commonLabels",
+        "the labels that the DaemonSet selects its pods by cannot be set here, found app.kubernetes.io/instance",
+        "{commonLabels: {app.kubernetes.io/instance: a}}",
+        "{commonLabels: {app.kubernetes.io/component: a}}",
+    ),
+    "a static pod's service account": Case(
+        "warning",
+        "serviceAccount.name",
+        "a static pod has no service account, so none is rendered, found a",
+        "{static: true, serviceAccount: {name: a}}",
+        "{serviceAccount: {name: a}}",
+    ),
+    "no time to leave": Case(
+        "warning",
+        "terminationGracePeriodSeconds",
+        "a pod that needs longer than this is killed before another node has taken the VIP over,"
+        " found 5 where it takes up to 6",
+        "{engine: native, terminationGracePeriodSeconds: 5}",
+        "{engine: native, terminationGracePeriodSeconds: 6}",
+    ),
+    "less time for keepalived": Case(
+        "warning",
+        "terminationGracePeriodSeconds",
+        "a pod that needs longer than this is killed before another node has taken the VIP over,"
+        " found 1 where it takes up to 2",
+        "{terminationGracePeriodSeconds: 1}",
+        "{terminationGracePeriodSeconds: 2}",
     ),
     "a VIP is asked": Case(
         "error",
@@ -483,8 +600,8 @@ CASES = {
         "error",
         "securityContext",
         "without SETGID keepalived takes every `vrrp_script` for a success, found SETGID is dropped",
-        "{healthCheck: {enabled: true}, securityContext: {capabilities: {drop: [all], add: [NET_ADMIN]}}}",
-        "{healthCheck: {enabled: true}, securityContext: {capabilities: {drop: [ALL], add: [SETGID, A]}}}",
+        "{healthCheck: {enabled: true}, securityContext: {capabilities: {drop: [cap_setgid]}}}",
+        "{healthCheck: {enabled: true}, securityContext: {capabilities: {drop: [SETGID, KILL], add: [ALL]}}}",
     ),
     "a check by keepalived": Case(
         "warning",
@@ -753,7 +870,7 @@ HINTS = {
     "a node's own address is not among the peers, which would not listen to it": (
         "list the addresses of all nodes: each one skips its own"
     ),
-    "this annotation is the one that rolls the pods when the configuration changes": "remove `checksum/configmap`",
+    "the chart has a use of its own for this annotation": "remove `checksum/configmap` and `vipalived/warnings`",
     "a key `<<` is a merge to YAML and cannot be rendered as a key": (
         "remove it; an anchor is merged by `<<: *ANCHOR`, without quotes and above the other keys"
     ),

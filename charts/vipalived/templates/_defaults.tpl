@@ -75,6 +75,12 @@
   "helmTest": {
     "image": "",
     "command": []
-  }
+  },
+  "commonLabels": {},
+  "commonAnnotations": {},
+  "serviceAccount": {
+    "name": ""
+  },
+  "terminationGracePeriodSeconds": 30
 }
 {{- end -}}

@@ -190,38 +190,15 @@ What the rules between values look at, as JSON; see vipalived.settings.rules.
   {{- if not (has (include "vipalived.family" .) $families) -}}{{- $strayFamily = true -}}{{- end -}}
   {{- if has . $addresses -}}{{- $vipAsNodeAddress = true -}}{{- end -}}
 {{- end -}}
-{{- $groups := dict "add" false "drop" false -}}
-{{- $capabilities := get (default (dict) .Values.securityContext) "capabilities" -}}
-{{- range $key := list "add" "drop" -}}
-  {{- $names := ternary $capabilities (dict) (kindIs "map" $capabilities) -}}
-  {{- $names = get $names $key -}}
-  {{- range ternary $names (list) (kindIs "slice" $names) -}}
-    {{- if kindIs "string" . -}}
-      {{- if has (upper .) (list "SETGID" "CAP_SETGID" "ALL") -}}{{- $_ := set $groups $key true -}}{{- end -}}
-    {{- end -}}
-  {{- end -}}
-{{- end -}}
-{{- $groupsDropped := and $groups.drop (not $groups.add) -}}
 {{- $limits := get (default (dict) .Values.resources) "limits" -}}
 {{- $cpu := get (ternary $limits (dict) (kindIs "map" $limits)) "cpu" | toString -}}
-{{- $requests := get (default (dict) .Values.resources) "requests" -}}
-{{- $mergedLimits := false -}}
-{{- range $name, $usual := dict "cpu" (list "100m" "50m") "memory" (list "64Mi" "32Mi") -}}
-  {{- $limit := get (ternary $limits (dict) (kindIs "map" $limits)) $name | toString -}}
-  {{- $own := get (ternary $requests (dict) (kindIs "map" $requests)) $name -}}
-  {{- if and (not (kindIs "invalid" $own)) (ne (toString $own) "") (ne (toString $own) (last $usual)) (eq $limit (first $usual)) -}}
-    {{- $mergedLimits = true -}}
-  {{- end -}}
-{{- end -}}
 {{- $url := (include "vipalived.newer" . | fromJson).healthCheck.url -}}
 {{- $host := regexReplaceAll "^https://(?:\\[([^]]*)\\]|([^:/]*)).*$" $url "${1}${2}" -}}
 {{- dict
   "addresses" $addresses
   "sizes" $sizes
   "commandless" $commandless
-  "groupsDropped" $groupsDropped
   "cpuLimited" (regexMatch `^(?:0*[1-9][0-9]{0,2}m|0?\.[0-9]*[1-9][0-9]*)$` $cpu)
-  "mergedLimits" $mergedLimits
   "asksVip" (has (include "vipalived.canonical" $host) $addresses)
   "families" (uniq $families)
   "networkOrBroadcast" $networkOrBroadcast

@@ -26,6 +26,30 @@ app.kubernetes.io/component: control-plane
 {{- end -}}
 
 {{/*
+The metadata of an object. Takes (dict "context" $) and, where the object has them, "suffix", "labels", "annotations".
+*/}}
+{{- define "vipalived.metadata" -}}
+{{- $newer := include "vipalived.newer" .context | fromJson -}}
+name: {{ printf "%s%s" (include "vipalived.fullname" .context) (default "" .suffix) | quote }}
+namespace: {{ .context.Values.namespace | quote }}
+labels:
+  {{- mergeOverwrite (include "vipalived.labels" .context | fromYaml) $newer.commonLabels (default (dict) .labels) | toYaml | nindent 2 }}
+{{- with mergeOverwrite $newer.commonAnnotations (default (dict) .annotations) }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/*
+The warnings beside what they are of, as JSON: nobody reads NOTES where Argo CD, Flux or a pipeline installs.
+*/}}
+{{- define "vipalived.warned" -}}
+{{- $annotations := dict -}}
+{{- with include "vipalived.warnings" . | trim -}}{{- $_ := set $annotations "vipalived/warnings" . -}}{{- end -}}
+{{- $annotations | toJson -}}
+{{- end -}}
+
+{{/*
 An image by what is known of it. Takes (dict "image" IMAGE "version" WHAT IT HAS FOR A TAG WHERE NOTHING ELSE IS SAID).
 */}}
 {{- define "vipalived.image" -}}

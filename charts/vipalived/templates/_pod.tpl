@@ -4,12 +4,16 @@ Takes (dict "context" $ "nodeSelector" ... "affinity" ... "tolerations" YAML).
 */}}
 {{- define "vipalived.podSpec" -}}
 {{- $values := .context.Values -}}
+{{- $newer := include "vipalived.newer" .context | fromJson -}}
 {{- $contents := ternary "agent" "keepalived" (eq (include "vipalived.runsAgent" .context) "true") -}}
 hostNetwork: {{ $values.hostNetwork }}
 automountServiceAccountToken: {{ default false $values.automountServiceAccountToken }}
 {{- with and (not $values.static) $values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with and (not $values.static) $newer.serviceAccount.name }}
+serviceAccountName: {{ . | quote }}
 {{- end }}
 {{- with $values.priorityClassName }}
 priorityClassName: {{ . | quote }}
@@ -30,6 +34,7 @@ affinity:
 tolerations:
   {{- . | nindent 2 }}
 {{- end }}
+terminationGracePeriodSeconds: {{ int $newer.terminationGracePeriodSeconds }}
 containers:
   - {{- include (printf "vipalived.%sContainer" $contents) .context | nindent 4 }}
 volumes:
@@ -124,6 +129,17 @@ How long a pod must be ready before the next one is replaced; see vipalived.sett
   {{- .Values.keepalived.vrrpInstance.advertInt | toString | float64 | mulf 4.0 | ceil | int | add 2 -}}
 {{- else -}}
   {{- int $given -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+Seconds that a pod needs at its end; see vipalived.settings.model.
+*/}}
+{{- define "vipalived.timeToLeave" -}}
+{{- if include "vipalived.runsAgent" . -}}
+  {{- .Values.keepalived.vrrpInstance.advertInt | toString | float64 | mulf 4.0 | ceil | int | min 20 | add 2 -}}
+{{- else -}}
+  2
 {{- end -}}
 {{- end -}}
 

@@ -17,6 +17,7 @@
 {{- $runsAgent := include "vipalived.runsAgent" . -}}
 {{- $runsScript := include "vipalived.runsScript" . -}}
 {{- $facts := include "vipalived.facts" . | fromJson -}}
+{{- $rights := include "vipalived.rights" . | fromJson -}}
 {{- if and (eq $version 2) (ne $interval (floor $interval)) -}}
 {{- print "- keepalived.vrrpInstance.advertInt: VRRPv2 carries whole seconds only\n  hint: use a whole number, or `keepalived.vrrpVersion: 3`\n" -}}
 {{- end -}}
@@ -116,11 +117,38 @@
 {{- if and $agent.image.digest (contains "@" (default "" $agent.image.tag)) -}}
 {{- print "- agent.image.tag: there is a digest in it, and one beside it\n  hint: remove one: `agent.image.digest` is for those without a tag\n" -}}
 {{- end -}}
+{{- if and (not $runsAgent) (has "NET_ADMIN" $rights.missing) -}}
+{{- print "- securityContext: without NET_ADMIN nothing in a container can add an address\n  hint: add `NET_ADMIN` to `securityContext.capabilities.add`\n" -}}
+{{- end -}}
+{{- if and (not $runsAgent) (has "NET_RAW" $rights.dropped) -}}
+{{- print "- securityContext: without NET_RAW nothing in a container can send or hear advertisements\n  hint: add `NET_RAW` to `securityContext.capabilities.add`\n" -}}
+{{- end -}}
+{{- if and (not $runsAgent) $rights.notRoot -}}
+{{- print "- securityContext: only root of a container has the capabilities that it is given\n  hint: leave `runAsUser` and `runAsNonRoot` out, here and in `podSecurityContext`\n" -}}
+{{- end -}}
+{{- if and $runsAgent (has "NET_ADMIN" $rights.missing) -}}
+{{- print "- agent.securityContext: without NET_ADMIN nothing in a container can add an address\n  hint: add `NET_ADMIN` to `agent.securityContext.capabilities.add`\n" -}}
+{{- end -}}
+{{- if and $runsAgent (has "NET_RAW" $rights.dropped) -}}
+{{- print "- agent.securityContext: without NET_RAW nothing in a container can send or hear advertisements\n  hint: add `NET_RAW` to `agent.securityContext.capabilities.add`\n" -}}
+{{- end -}}
+{{- if and $runsAgent $rights.notRoot -}}
+{{- print "- agent.securityContext: only root of a container has the capabilities that it is given\n  hint: leave `runAsUser` and `runAsNonRoot` out, here and in `podSecurityContext`\n" -}}
+{{- end -}}
+{{- if $rights.excess -}}
+{{- print "- resources: Kubernetes refuses a request that is more than its limit\n  hint: raise `resources.limits`, or take it away by a null: Helm merges objects, so that the default limit stays above a request of your own\n" -}}
+{{- end -}}
 {{- if or (hasKey $podLabels "app.kubernetes.io/name") (hasKey $podLabels "app.kubernetes.io/instance") -}}
 {{- print "- podLabels: the labels that the DaemonSet selects its pods by cannot be set here\n  hint: remove `app.kubernetes.io/name` and `app.kubernetes.io/instance`\n" -}}
 {{- end -}}
-{{- if hasKey $podAnnotations "checksum/configmap" -}}
-{{- print "- podAnnotations: this annotation is the one that rolls the pods when the configuration changes\n  hint: remove `checksum/configmap`\n" -}}
+{{- if or (hasKey $newer.commonLabels "app.kubernetes.io/name") (hasKey $newer.commonLabels "app.kubernetes.io/instance") -}}
+{{- print "- commonLabels: the labels that the DaemonSet selects its pods by cannot be set here\n  hint: remove `app.kubernetes.io/name` and `app.kubernetes.io/instance`\n" -}}
+{{- end -}}
+{{- if or (hasKey $podAnnotations "checksum/configmap") (hasKey $podAnnotations "vipalived/warnings") -}}
+{{- print "- podAnnotations: the chart has a use of its own for this annotation\n  hint: remove `checksum/configmap` and `vipalived/warnings`\n" -}}
+{{- end -}}
+{{- if or (hasKey $newer.commonAnnotations "checksum/configmap") (hasKey $newer.commonAnnotations "vipalived/warnings") -}}
+{{- print "- commonAnnotations: the chart has a use of its own for this annotation\n  hint: remove `checksum/configmap` and `vipalived/warnings`\n" -}}
 {{- end -}}
 {{- if $facts.asksVip -}}
 {{- print "- healthCheck.url: a VIP is asked, which is another node's as often as not\n  hint: ask the node itself: `https://127.0.0.1:6443/readyz`\n" -}}
@@ -140,7 +168,7 @@
 {{- if and (not $health.caFile) (or $health.clientCertFile $health.tokenFile) -}}
 {{- print "- healthCheck.caFile: credentials are sent to no API server whose certificate is not verified\n  hint: set `caFile`: kubeadm has `/etc/kubernetes/pki/ca.crt`\n" -}}
 {{- end -}}
-{{- if and $runsScript $facts.groupsDropped -}}
+{{- if and $runsScript (has "SETGID" $rights.dropped) -}}
 {{- print "- securityContext: without SETGID keepalived takes every `vrrp_script` for a success\n  hint: drop less, or add `SETGID` to `securityContext.capabilities`\n" -}}
 {{- end -}}
 {{- if and $newer.podMonitor.enabled (not $runsAgent) -}}
@@ -171,6 +199,7 @@
 {{- $runsAgent := include "vipalived.runsAgent" . -}}
 {{- $runsScript := include "vipalived.runsScript" . -}}
 {{- $facts := include "vipalived.facts" . | fromJson -}}
+{{- $rights := include "vipalived.rights" . | fromJson -}}
 {{- if eq $instance.virtualIpAddress "172.16.101.101/32" -}}
 {{- print "- keepalived.vrrpInstance.virtualIpAddress: this is the example's address, and hardly one of your network\n  hint: set an address that nobody has yet, with the prefix of its subnet\n" -}}
 {{- end -}}
@@ -213,11 +242,20 @@
 {{- if and (eq (default "" (get $selector "node-role.kubernetes.io/control-plane")) "true") (gt (len $selector) 1) (not $values.static) -}}
 {{- print "- nodeSelector: Helm merges objects: the default selector is asked for beside yours, and a node must have all the labels\n  hint: take it away by `node-role.kubernetes.io/control-plane: null`, unless you want both\n" -}}
 {{- end -}}
-{{- if $facts.mergedLimits -}}
-{{- print "- resources: Helm merges objects: the default limit stays above your request, and Kubernetes refuses a request beyond it\n  hint: set `resources.limits`, too, or take it away by a null\n" -}}
+{{- if and (not $runsAgent) (has "NET_RAW" $rights.missing) (not (has "NET_RAW" $rights.dropped)) -}}
+{{- print "- securityContext: not every container runtime gives NET_RAW to a container that does not ask for it (CRI-O does not)\n  hint: add `NET_RAW` to `securityContext.capabilities.add`: without it nobody can send or hear advertisements\n" -}}
+{{- end -}}
+{{- if and $runsAgent (has "NET_RAW" $rights.missing) (not (has "NET_RAW" $rights.dropped)) -}}
+{{- print "- agent.securityContext: not every container runtime gives NET_RAW to a container that does not ask for it (CRI-O does not)\n  hint: add `NET_RAW` to `agent.securityContext.capabilities.add`: without it nobody can send or hear advertisements\n" -}}
 {{- end -}}
 {{- if and $values.static $values.imagePullSecrets -}}
 {{- print "- imagePullSecrets: kubelet refuses a static pod that names a secret, so none is rendered\n  hint: put the image onto the nodes, or give their container runtime the credentials\n" -}}
+{{- end -}}
+{{- if and $values.static $newer.serviceAccount.name -}}
+{{- print "- serviceAccount.name: a static pod has no service account, so none is rendered\n  hint: remove it, or `static: true`\n" -}}
+{{- end -}}
+{{- if lt (int $newer.terminationGracePeriodSeconds) (include "vipalived.timeToLeave" . | int) -}}
+{{- print "- terminationGracePeriodSeconds: a pod that needs longer than this is killed before another node has taken the VIP over\n  hint: set what four advertisement intervals take and 2 s more; 22 is enough for all, and the default is 30\n" -}}
 {{- end -}}
 {{- if and $runsScript (or $health.caFile $health.clientCertFile $health.clientKeyFile $health.tokenFile) -}}
 {{- print "- healthCheck: only the agent reads these files\n  hint: use `engine: native`, or remove them\n" -}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,6 +21,9 @@ from vipalived.cli.options import (
 )
 from vipalived.errors import CheckFailed, ExitCode, InvalidSettings, Problem
 
+if TYPE_CHECKING:
+    from vipalived.settings import Settings
+
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
@@ -31,6 +35,8 @@ class _Verdict:
     vrid: int | None = None
     nodes: str | None = None
     """Which of the cluster's get a pod, where one was asked."""
+    note: str | None = None
+    """What one may not expect of values that are valid."""
 
     def show(self) -> None:
         """For a reader."""
@@ -39,6 +45,8 @@ class _Verdict:
         if self.nodes is not None:
             click.echo(self.nodes)
         click.echo(f"values are valid: {', '.join(self.vips)} on virtual router {self.vrid}")
+        if self.note is not None:
+            click.echo(f"note: {self.note}")
 
 
 @click.command(
@@ -107,7 +115,12 @@ def _judge(
 
     loaded = load(read_layers(values, assignments))
     settings = loaded.settings.of_release(release_name)
-    sound = _Verdict(warnings=loaded.warnings, vips=tuple(settings.vip_texts), vrid=settings.vrid)
+    sound = _Verdict(
+        warnings=loaded.warnings,
+        vips=tuple(settings.vip_texts),
+        vrid=settings.vrid,
+        note=_unpreempted(settings),
+    )
     if kubeconfig is None:
         return sound
     from vipalived.cluster import placement, rivals
@@ -119,6 +132,19 @@ def _judge(
         releases = [] if settings.static else cluster.releases()
     others = rivals.problems(settings, release_name, releases)
     return replace(sound, warnings=(*sound.warnings, *placed.problems(), *others), nodes=placed.says)
+
+
+def _unpreempted(settings: Settings) -> str | None:
+    """That the best node leaves the VIP where it is, where some are better than others."""
+    nodes = [settings.node(name) for name in ("", *settings.nodes)]
+    best = max(nodes, key=lambda node: node.priority)
+    if not best.nopreempt or all(node.priority == best.priority for node in nodes):
+        return None
+    name = best.name or "a node that `nodes` does not name"
+    return (
+        f"{name} has priority {best.priority}, the highest, and yet takes the VIP back from no other healthy node:"
+        " `keepalived.vrrpInstance.nopreempt` is true, so a priority counts only when the VIP is free"
+    )
 
 
 @click.command(epilog="\b\nExamples:\n  vipalived values > values.yaml\n  vipalived values -f values.yaml")
@@ -139,12 +165,26 @@ def values(values: tuple[Path, ...], assignments: tuple[Assignment, ...]) -> Non
     click.echo(to_yaml([effective_values(read_layers(values, assignments))]), nl=False)
 
 
-@click.command()
-def schema() -> None:
-    """Print the JSON schema of a values file."""
-    from vipalived.render.chart import values_schema
+@click.command(
+    epilog="""\b
+Examples:
+  vipalived schema --overrides > values.schema.json
+  check-jsonschema --schemafile values.schema.json values.yaml
 
-    click.echo(values_schema(), nl=False)
+\b
+An editor with the YAML language server reads this first line of a values file:
+  # yaml-language-server: $schema=values.schema.json
+"""
+)
+@click.option("--overrides", is_flag=True, help="Of a file that says only what differs from the defaults.")
+def schema(overrides: bool) -> None:
+    """Print the JSON schema of the values.
+
+    It is the chart's, which wants every value to be there, as Helm has them; with --overrides that of one's own file.
+    """
+    from vipalived.render.chart import overrides_schema, values_schema
+
+    click.echo(overrides_schema() if overrides else values_schema(), nl=False)
 
 
 @click.command(

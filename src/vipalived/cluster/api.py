@@ -30,7 +30,7 @@ class Cluster:
         try:
             import lightkube
         except ImportError as error:
-            hint = "install it with `pip install 'vipalived[cluster]'`"
+            hint = "run `pip install '.[cluster]'` in a clone of vipalived"
             raise MissingRequirement(
                 "asking a cluster takes lightkube, which is not installed", hint=hint
             ) from error

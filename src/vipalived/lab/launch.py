@@ -50,7 +50,7 @@ def launch(order: Order, json: Path | None, html: Path | None, logs: Path | None
 def _require_libraries() -> None:
     for name in ("jinja2", "pyroute2", "trustme"):
         if find_spec(name) is None:
-            hint = "install them with `pip install 'vipalived[lab]'`"
+            hint = "run `pip install '.[lab]'` in a clone of vipalived"
             raise MissingRequirement(
                 f"the lab needs libraries that are not installed, `{name}` first", hint=hint
             )

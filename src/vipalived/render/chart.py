@@ -7,7 +7,7 @@ All are generated, so that none can drift: `make generate` writes them, `make ch
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import yaml
@@ -16,7 +16,6 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from vipalived.errors import Problem
 from vipalived.render.keepalived_container import STARTED
 from vipalived.render.network import preparing_script
 from vipalived.settings import objects
@@ -72,15 +71,25 @@ def _rows(model: type[Model], prefix: str) -> Iterator[str]:
 
 
 def values_schema() -> str:
-    """The chart's values.schema.json (JSON Schema draft 7): what Helm itself checks."""
+    """The chart's values.schema.json (JSON Schema draft 7): what Helm itself checks, which lays the defaults below."""
+    return _schema(_require)
+
+
+def overrides_schema() -> str:
+    """The schema of one's own values file, for editors and pipelines: nothing need be there, and null means none."""
+    return _schema(_permit_null)
+
+
+def _schema(fit: Callable[[type[Model], dict[str, Any]], None]) -> str:
     schema = Settings.model_json_schema(by_alias=True)
     flat = _flatten(schema, schema.get("$defs", {}))
-    _require(Settings, flat)
+    definitions = _of_kubernetes(flat)
+    fit(Settings, flat)
     document = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$comment": _GENERATED,
         **flat,
-        "definitions": _of_kubernetes(flat),
+        "definitions": definitions,
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
@@ -146,6 +155,26 @@ def _require(model: type[Model], schema: dict[str, Any]) -> None:
         if not may_be_absent(field):
             required.append(key)
     schema["required"] = required
+
+
+def _permit_null(model: type[Model], schema: dict[str, Any], *, all_of_it: bool = False) -> None:
+    """Says in the schema what a null may take away: what may then be empty, or has its default again."""
+    for field in model.model_fields.values():
+        key, default = str(field.alias), field.get_default(call_default_factory=True)
+        newer = all_of_it or key in NEWER
+        inner = schema["properties"][key]
+        if isinstance(default, Model):
+            _permit_null(type(default), inner, all_of_it=newer)
+        for pattern, value in inner.get("patternProperties", {}).items() if default else ():
+            inner["patternProperties"][pattern] = _or_null(value)
+        if newer or may_be_absent(field):
+            schema["properties"][key] = _or_null(inner)
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Beside its description and default, which an editor shows."""
+    shown = {key: schema.pop(key) for key in ("description", "default") if key in schema}
+    return shown | {"anyOf": [schema, {"type": "null"}]}
 
 
 def defaults_template() -> str:
@@ -219,6 +248,7 @@ _VARIABLES = """\
 {{- $runsAgent := include "vipalived.runsAgent" . -}}
 {{- $runsScript := include "vipalived.runsScript" . -}}
 {{- $facts := include "vipalived.facts" . | fromJson -}}
+{{- $rights := include "vipalived.rights" . | fromJson -}}
 """
 
 
@@ -228,6 +258,5 @@ def _define(severity: str) -> str:
 
 
 def _condition(rule: Rule) -> str:
-    problem = Problem(rule.path, rule.message)
-    text = json.dumps(f"- {problem}\n  hint: {rule.hint}\n", ensure_ascii=False)
+    text = json.dumps(rule.text(), ensure_ascii=False)
     return f"{{{{- if {rule.chart} -}}}}\n{{{{- print {text} -}}}}\n{{{{- end -}}}}\n"

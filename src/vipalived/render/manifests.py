@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 
 from vipalived.errors import InvalidSettings, Problem
 from vipalived.release import APP_VERSION, CHART_NAME, CHART_VERSION
@@ -17,8 +18,9 @@ from vipalived.render.container import Manifest, given
 from vipalived.render.pod import pod_spec
 from vipalived.settings import Settings
 from vipalived.settings.distributions import node_selector, tolerations
+from vipalived.settings.loading import broken_warnings
 from vipalived.settings.model import DNS_SUBDOMAIN
-from vipalived.settings.pod_rules import CHECKSUM_ANNOTATION
+from vipalived.settings.pod_rules import CHECKSUM_ANNOTATION, WARNINGS_ANNOTATION
 
 
 def manifests(settings: Settings, release_name: str) -> list[Manifest]:
@@ -67,18 +69,34 @@ def _selector_labels(settings: Settings, release_name: str) -> dict[str, str]:
     return {"app.kubernetes.io/name": _name(settings), "app.kubernetes.io/instance": release_name}
 
 
-def _metadata(settings: Settings, release_name: str, suffix: str = "") -> Manifest:
+def _metadata(
+    settings: Settings,
+    release_name: str,
+    *,
+    suffix: str = "",
+    labels: Mapping[str, str] = {},
+    annotations: Mapping[str, str] = {},
+) -> Manifest:
     return {
         "name": fullname(settings, release_name) + suffix,
         "namespace": settings.namespace,
+        **given(annotations={**settings.common_annotations, **annotations}),
         "labels": {
             "helm.sh/chart": f"{CHART_NAME}-{CHART_VERSION}",
             **_selector_labels(settings, release_name),
             "app.kubernetes.io/version": APP_VERSION,
             "app.kubernetes.io/managed-by": "Helm",
             "app.kubernetes.io/component": "control-plane",
+            **settings.common_labels,
+            **labels,
         },
     }
+
+
+def _warned(settings: Settings) -> dict[str, str]:
+    """The warnings beside what they are of: nobody reads NOTES where Argo CD, Flux or a pipeline installs."""
+    text = "".join(rule.text() for rule in broken_warnings(settings)).strip()
+    return given(**{WARNINGS_ANNOTATION: text})
 
 
 def _config_map(settings: Settings, release_name: str) -> Manifest:
@@ -86,7 +104,7 @@ def _config_map(settings: Settings, release_name: str) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _metadata(settings, release_name, "-config"),
+        "metadata": _metadata(settings, release_name, suffix="-config"),
         "data": contents.files(settings),
     }
 
@@ -105,15 +123,19 @@ def _daemon_set(settings: Settings, release_name: str) -> Manifest:
     return {
         "apiVersion": "apps/v1",
         "kind": "DaemonSet",
-        "metadata": _metadata(settings, release_name),
+        "metadata": _metadata(settings, release_name, annotations=_warned(settings)),
         "spec": {
             "selector": {"matchLabels": selector},
             "updateStrategy": strategy,
             "minReadySeconds": settings.min_ready,
             "template": {
                 "metadata": {
-                    **given(annotations=_checksum(settings) | settings.pod_annotations),
-                    "labels": {**selector, **settings.pod_labels},
+                    **given(
+                        annotations=_checksum(settings)
+                        | settings.common_annotations
+                        | settings.pod_annotations
+                    ),
+                    "labels": {**selector, **settings.common_labels, **settings.pod_labels},
                 },
                 "spec": pod_spec(settings, config_map, scheduling),
             },
@@ -129,8 +151,6 @@ def _checksum(settings: Settings) -> dict[str, str]:
 
 
 def _pod_monitor(settings: Settings, release_name: str) -> Manifest:
-    metadata = _metadata(settings, release_name)
-    metadata["labels"] |= settings.pod_monitor.labels
     # Pods come and go; the node is what operators know.
     node = {"sourceLabels": ["__meta_kubernetes_pod_node_name"], "targetLabel": "node"}
     endpoint = {
@@ -142,7 +162,7 @@ def _pod_monitor(settings: Settings, release_name: str) -> Manifest:
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PodMonitor",
-        "metadata": metadata,
+        "metadata": _metadata(settings, release_name, labels=settings.pod_monitor.labels),
         "spec": {
             "selector": {"matchLabels": _selector_labels(settings, release_name)},
             "podMetricsEndpoints": [endpoint],
@@ -151,32 +171,26 @@ def _pod_monitor(settings: Settings, release_name: str) -> Manifest:
 
 
 def _prometheus_rule(settings: Settings, release_name: str) -> Manifest:
-    metadata = _metadata(settings, release_name)
-    metadata["labels"] |= settings.prometheus_rule.labels
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
-        "metadata": metadata,
+        "metadata": _metadata(settings, release_name, labels=settings.prometheus_rule.labels),
         "spec": alerts.spec(),
     }
 
 
 def _dashboard(settings: Settings, release_name: str) -> Manifest:
-    metadata = _metadata(settings, release_name, "-dashboard")
-    metadata["labels"]["grafana_dashboard"] = "1"
+    labels = {"grafana_dashboard": "1"}
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": metadata,
+        "metadata": _metadata(settings, release_name, suffix="-dashboard", labels=labels),
         "data": {dashboard.FILE_NAME: dashboard.text()},
     }
 
 
 def _static_pod(settings: Settings, release_name: str) -> Manifest:
-    metadata = _metadata(settings, release_name)
-    metadata["labels"] |= settings.pod_labels
-    if settings.pod_annotations:
-        metadata["annotations"] = settings.pod_annotations
+    annotations = settings.pod_annotations | _warned(settings)
     scheduling = {
         "nodeSelector": settings.static_node_selector,
         "affinity": settings.static_affinity,
@@ -185,6 +199,6 @@ def _static_pod(settings: Settings, release_name: str) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": metadata,
+        "metadata": _metadata(settings, release_name, labels=settings.pod_labels, annotations=annotations),
         "spec": pod_spec(settings, None, scheduling),
     }

@@ -18,10 +18,12 @@ def pod_spec(settings: Settings, config_map: str | None, scheduling: dict[str, A
         **given(
             # A static pod may refer to no secret: kubelet refuses it.
             imagePullSecrets=[] if settings.static else settings.image_pull_secrets,
+            serviceAccountName="" if settings.static else settings.service_account.name,
             priorityClassName=settings.priority_class_name,
             securityContext=settings.pod_security_context,
             **scheduling,
         ),
+        "terminationGracePeriodSeconds": settings.termination_grace_period_seconds,
         "containers": [contents.container(settings, inline=config_map is None)],
         "volumes": contents.volumes(settings, config_map),
     }

@@ -51,23 +51,10 @@ def _idle_context(facts: Facts) -> list[str]:
 
 
 _USUAL = Settings().model_dump(by_alias=True)
-_GROUPS = {"SETGID", "CAP_SETGID", "ALL"}
 
 
 def _files(facts: Facts) -> list[str]:
     return [key for key, name in _FILES.items() if getattr(facts.health, name)]
-
-
-def _may_set_groups(facts: Facts) -> bool:
-    """Container runtimes leave SETGID to a container's root unless it is dropped."""
-    added, dropped = (set(_capabilities(facts, key)) & _GROUPS for key in ("add", "drop"))
-    return bool(added or not dropped)
-
-
-def _capabilities(facts: Facts, key: str) -> list[str]:
-    capabilities = facts.settings.security_context.get("capabilities")
-    names = capabilities.get(key) if isinstance(capabilities, dict) else None
-    return [name.upper() for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def _seconds(key: str) -> Rule:
@@ -142,8 +129,8 @@ AGENT_RULES: tuple[Rule, ...] = (
         "securityContext",
         "without SETGID keepalived takes every `vrrp_script` for a success",
         "drop less, or add `SETGID` to `securityContext.capabilities`",
-        lambda f: when(f.settings.runs_script and not _may_set_groups(f), "SETGID is dropped"),
-        "and $runsScript $facts.groupsDropped",
+        lambda f: when(f.settings.runs_script and "SETGID" in f.rights.dropped, "SETGID is dropped"),
+        'and $runsScript (has "SETGID" $rights.dropped)',
         reads="securityContext healthCheck.enabled engine",
     ),
     warning(

@@ -134,6 +134,12 @@ def _offences(settings: Settings, rules: Sequence[Rule]) -> Iterator[Problem]:
             yield Problem(rule.path, f"{rule.message}, found {', '.join(found)}", rule.hint)
 
 
+def broken_warnings(settings: Settings) -> Iterator[Rule]:
+    """The rules that these settings would be warned of."""
+    facts = Facts(settings)
+    return (rule for rule in RULES if rule.severity == "warning" and any(True for _ in rule.check(facts)))
+
+
 def _path(location: Sequence[int | str]) -> str:
     return printable(dotted(step for step in location if step != "[key]"), 200)
 

@@ -42,7 +42,7 @@ from vipalived.settings.addresses import (
 )
 from vipalived.settings.automatic import virtual_router_id
 from vipalived.settings.distributions import CONTROL_PLANE, MARKED, exists
-from vipalived.vrrp.timers import Version
+from vipalived.vrrp.timers import PARTING, Version
 
 EXAMPLE_VIP = "172.16.101.101/32"
 """The contract's default: something must stand there."""
@@ -189,6 +189,10 @@ NEWER = (
     "grafanaDashboard",
     "minReadySeconds",
     "helmTest",
+    "commonLabels",
+    "commonAnnotations",
+    "serviceAccount",
+    "terminationGracePeriodSeconds",
 )
 """Groups and values without which the charts up to 0.2.3 came, and whose defaults mean what those charts did.
 
@@ -499,6 +503,13 @@ class HelmTest(Model):
     """Command of that pod, which has the address to ask in `URL`; empty: asks it for its `/livez`"""
 
 
+class ServiceAccount(Model):
+    """The service account of the DaemonSet's pods."""
+
+    name: str = Field("", pattern=_SUBDOMAIN_OR_EMPTY)
+    """Service account of the pods, which must exist; empty: the namespace's default one"""
+
+
 class Settings(Model):
     """Everything a values file can say."""
 
@@ -538,6 +549,9 @@ class Settings(Model):
     """Enable host network mode (required for VIP functionality)"""
     automount_service_account_token: bool = False
     """Mount a service account token into the pod; nothing in it needs one"""
+    service_account: ServiceAccount = ServiceAccount()
+    termination_grace_period_seconds: Whole = Field(30, ge=1, le=3600)
+    """Seconds that a pod has for handing the VIP over before it is killed; 30 is Kubernetes' own default"""
     priority_class_name: str = Field("system-node-critical", pattern=_SUBDOMAIN_OR_EMPTY)
     """Priority class name for pod scheduling"""
     distribution: Literal["", "kubeadm", "k3s", "rke2"] = ""
@@ -578,6 +592,10 @@ class Settings(Model):
     prometheus_rule: PrometheusRule = PrometheusRule()
     grafana_dashboard: GrafanaDashboard = GrafanaDashboard()
     helm_test: HelmTest = HelmTest()
+    common_labels: Labels = Field({})
+    """Additional labels for every object and every pod"""
+    common_annotations: dict[LabelKey, str] = Field({})
+    """Annotations for every object and every pod"""
     pod_labels: Labels = Field({})
     """Additional labels for pods"""
     pod_annotations: dict[LabelKey, str] = Field({})
@@ -640,6 +658,13 @@ class Settings(Model):
         if self.min_ready_seconds != AUTO:
             return self.min_ready_seconds
         return math.ceil(4 * self.keepalived.vrrp_instance.advert_int) + 2
+
+    @property
+    def time_to_leave(self) -> int:
+        """Seconds that a pod needs at its end: an agent waits for a successor, keepalived leaves after a second."""
+        if not self.runs_agent:
+            return 2
+        return min(math.ceil(PARTING), math.ceil(4 * self.keepalived.vrrp_instance.advert_int)) + 2
 
     @property
     def runs_agent(self) -> bool:

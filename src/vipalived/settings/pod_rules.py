@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import partial
 
 from vipalived.settings.distributions import CONTROL_PLANE, MARKED
 from vipalived.settings.model import AgentImage, Image
+from vipalived.settings.rights import excesses
 from vipalived.settings.rule import Facts, Rule, error, warning, when
 
 RESERVED_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/instance")
 CHECKSUM_ANNOTATION = "checksum/configmap"
+WARNINGS_ANNOTATION = "vipalived/warnings"
+RESERVED_ANNOTATIONS = (CHECKSUM_ANNOTATION, WARNINGS_ANNOTATION)
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 _TAGGED = re.compile(r":[^/]*$")
 
@@ -25,6 +29,10 @@ def _two_digests(group: str, facts: Facts) -> list[str]:
     return when(image.digest and "@" in image.tag, image.digest)
 
 
+def _reserved(keys: Iterable[str], name: str, facts: Facts) -> list[str]:
+    return [key for key in keys if key in getattr(facts.settings, name)]
+
+
 def _pinned(image: Image | AgentImage) -> bool:
     return bool(image.tag or image.digest)
 
@@ -32,6 +40,53 @@ def _pinned(image: Image | AgentImage) -> bool:
 def _merged_selector(facts: Facts) -> bool:
     selector = facts.settings.node_selector
     return not facts.settings.static and selector.get(CONTROL_PLANE) == MARKED and len(selector) > 1
+
+
+def _rights(path: str) -> tuple[Rule, ...]:
+    """What the container with this security context must be allowed, if it is the engine's."""
+    agent = path.startswith("agent.")
+    engine = "$runsAgent" if agent else "(not $runsAgent)"
+
+    def found(facts: Facts, what: Iterable[str]) -> list[str]:
+        return [*what] if facts.runs_agent is agent else []
+
+    def lacks(facts: Facts, name: str) -> bool:
+        return name in facts.rights.missing and name not in facts.rights.dropped
+
+    return (
+        error(
+            path,
+            "without NET_ADMIN nothing in a container can add an address",
+            f"add `NET_ADMIN` to `{path}.capabilities.add`",
+            lambda f: found(f, when("NET_ADMIN" in f.rights.missing, "a container without it")),
+            f'and {engine} (has "NET_ADMIN" $rights.missing)',
+            reads=f"{path} engine",
+        ),
+        error(
+            path,
+            "without NET_RAW nothing in a container can send or hear advertisements",
+            f"add `NET_RAW` to `{path}.capabilities.add`",
+            lambda f: found(f, when("NET_RAW" in f.rights.dropped, "NET_RAW is dropped")),
+            f'and {engine} (has "NET_RAW" $rights.dropped)',
+            reads=f"{path} engine",
+        ),
+        warning(
+            path,
+            "not every container runtime gives NET_RAW to a container that does not ask for it (CRI-O does not)",
+            f"add `NET_RAW` to `{path}.capabilities.add`: without it nobody can send or hear advertisements",
+            lambda f: found(f, when(lacks(f, "NET_RAW"), "a container that does not")),
+            f'and {engine} (has "NET_RAW" $rights.missing) (not (has "NET_RAW" $rights.dropped))',
+            reads=f"{path} engine",
+        ),
+        error(
+            path,
+            "only root of a container has the capabilities that it is given",
+            "leave `runAsUser` and `runAsNonRoot` out, here and in `podSecurityContext`",
+            lambda f: found(f, when(f.rights.stranger, f.rights.stranger)),
+            f"and {engine} $rights.notRoot",
+            reads=f"{path} podSecurityContext engine",
+        ),
+    )
 
 
 POD_RULES: tuple[Rule, ...] = (
@@ -94,12 +149,15 @@ POD_RULES: tuple[Rule, ...] = (
         " (not $values.static)",
         reads="nodeSelector static",
     ),
-    warning(
+    *_rights("securityContext"),
+    *_rights("agent.securityContext"),
+    error(
         "resources",
-        "Helm merges objects: the default limit stays above your request, and Kubernetes refuses a request beyond it",
-        "set `resources.limits`, too, or take it away by a null",
-        lambda f: f.merged_limits,
-        "$facts.mergedLimits",
+        "Kubernetes refuses a request that is more than its limit",
+        "raise `resources.limits`, or take it away by a null: Helm merges objects, so that the default limit stays"
+        " above a request of your own",
+        lambda f: excesses(f.settings.resources),
+        "$rights.excess",
     ),
     warning(
         "imagePullSecrets",
@@ -109,18 +167,51 @@ POD_RULES: tuple[Rule, ...] = (
         "and $values.static $values.imagePullSecrets",
         reads="static imagePullSecrets",
     ),
-    error(
-        "podLabels",
-        "the labels that the DaemonSet selects its pods by cannot be set here",
-        f"remove {' and '.join(f'`{label}`' for label in RESERVED_LABELS)}",
-        lambda f: [label for label in RESERVED_LABELS if label in f.settings.pod_labels],
-        " ".join(["or", *(f'(hasKey $podLabels "{label}")' for label in RESERVED_LABELS)]),
+    warning(
+        "serviceAccount.name",
+        "a static pod has no service account, so none is rendered",
+        "remove it, or `static: true`",
+        lambda f: when(
+            f.settings.static and f.settings.service_account.name, f.settings.service_account.name
+        ),
+        "and $values.static $newer.serviceAccount.name",
+        reads="static serviceAccount",
     ),
-    error(
-        "podAnnotations",
-        "this annotation is the one that rolls the pods when the configuration changes",
-        f"remove `{CHECKSUM_ANNOTATION}`",
-        lambda f: [key for key in f.settings.pod_annotations if key == CHECKSUM_ANNOTATION],
-        f'hasKey $podAnnotations "{CHECKSUM_ANNOTATION}"',
+    warning(
+        "terminationGracePeriodSeconds",
+        "a pod that needs longer than this is killed before another node has taken the VIP over",
+        "set what four advertisement intervals take and 2 s more; 22 is enough for all, and the default is 30",
+        lambda f: when(
+            f.settings.termination_grace_period_seconds < f.settings.time_to_leave,
+            f"{f.settings.termination_grace_period_seconds} where it takes up to {f.settings.time_to_leave}",
+        ),
+        'lt (int $newer.terminationGracePeriodSeconds) (include "vipalived.timeToLeave" . | int)',
+        reads="terminationGracePeriodSeconds engine .advertInt",
+    ),
+    *(
+        error(
+            path,
+            "the labels that the DaemonSet selects its pods by cannot be set here",
+            f"remove {' and '.join(f'`{label}`' for label in RESERVED_LABELS)}",
+            partial(_reserved, RESERVED_LABELS, name),
+            " ".join(["or", *(f'(hasKey {given} "{label}")' for label in RESERVED_LABELS)]),
+        )
+        for path, name, given in (
+            ("podLabels", "pod_labels", "$podLabels"),
+            ("commonLabels", "common_labels", "$newer.commonLabels"),
+        )
+    ),
+    *(
+        error(
+            path,
+            "the chart has a use of its own for this annotation",
+            f"remove {' and '.join(f'`{key}`' for key in RESERVED_ANNOTATIONS)}",
+            partial(_reserved, RESERVED_ANNOTATIONS, name),
+            " ".join(["or", *(f'(hasKey {given} "{key}")' for key in RESERVED_ANNOTATIONS)]),
+        )
+        for path, name, given in (
+            ("podAnnotations", "pod_annotations", "$podAnnotations"),
+            ("commonAnnotations", "common_annotations", "$newer.commonAnnotations"),
+        )
     ),
 )

@@ -4,7 +4,7 @@
 a Go template expression; `vipalived.render.chart` writes the chart's rules from it, and a property test with
 a real Helm shows that both give the same verdict. In it `$values` is `.Values`, `$instance` is
 `.Values.keepalived.vrrpInstance`, `$agent` and `$health` are the values of those names over their defaults, and
-`$facts` is what the chart's `vipalived.facts` derives: the same as `Facts` here.
+`$facts` and `$rights` are what the chart's templates of those names derive: the same as `Facts` here.
 
 An error is where nothing could work. A warning is where the 0.2.3 documentation offers it, or keepalived
 goes on by itself: then what is rendered is what keepalived would have made of it.
@@ -13,13 +13,15 @@ goes on by itself: then what is rendered is what keepalived would have made of i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from vipalived.errors import Problem
 from vipalived.settings.addresses import parse_address
 from vipalived.settings.model import KubernetesObject, Settings, addresses_of
+from vipalived.settings.rights import rights
 
 PART_OF_A_CORE = r"0*[1-9][0-9]{0,2}m|0?\.[0-9]*[1-9][0-9]*"
 
@@ -40,7 +42,7 @@ class Facts:
         self.vips = settings.vips
         self.url_host = _host(settings.health_check.url)
         self.cpu_limit = _cpu_limit(settings.resources)
-        self.merged_limits = [*_merged_limits(settings.resources)]
+        self.rights = rights(settings)
         self.sizes = {router.family: len(router.written) for router in settings.virtual_routers()}
         self.families = [router.family for router in settings.virtual_routers()]
         self.peers = [parse_address(peer) for peer in instance.unicast_peers]
@@ -82,6 +84,10 @@ class Rule:
     """Returns what was found, in words or as written."""
     chart: str
 
+    def text(self) -> str:
+        """What the chart says of it: where and what, and what to do."""
+        return f"- {Problem(self.path, self.message)}\n  hint: {self.hint}\n"
+
 
 def rule(
     severity: Literal["error", "warning"],
@@ -112,18 +118,6 @@ def when(condition: object, found: str) -> list[str]:
 def repeated(items: list[object]) -> list[str]:
     """What occurs again in `items`."""
     return [str(item) for index, item in enumerate(items) if item in items[:index]]
-
-
-def _merged_limits(resources: KubernetesObject) -> Iterator[str]:
-    """The requests of one's own beside a limit that is the default one."""
-    usual = Settings().resources
-    limits, requests = (
-        group if isinstance(group := resources.get(name), dict) else {} for name in ("limits", "requests")
-    )
-    for name, limit in usual["limits"].items():
-        own = requests.get(name)
-        if own not in (None, "", usual["requests"][name]) and limits.get(name) == limit:
-            yield f"requests.{name} {own} and limits.{name} {limit}"
 
 
 def _cpu_limit(resources: KubernetesObject) -> str:

@@ -28,8 +28,6 @@ CHALLENGE: Final = 0.05
 sign of it, and it must have heard the answer as a Master."""
 DEFEND_GAP: Final = 1.0
 """A foreign claim to a VIP is answered by ARP at most this often: two stubborn hosts must not flood."""
-PARTING: Final = 20.0
-"""A resigning router that nobody succeeds lets go after so long: kubelet waits 30 s for a pod's end, systemd 90 s."""
 DEAF: Final = 120.0
 """So long after its start, or its link's, a router that has heard nobody may have been deaf: a switch that waits for
 its spanning tree passes nothing for up to 50 s."""

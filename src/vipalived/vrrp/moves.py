@@ -14,7 +14,6 @@ from vipalived.vrrp.model import (
     DEAF,
     DEFEND_GAP,
     ECHOES,
-    PARTING,
     PATIENCE,
     RANKS,
     RESIGN,
@@ -39,6 +38,7 @@ from vipalived.vrrp.model import (
     State,
     Stranger,
 )
+from vipalived.vrrp.timers import PARTING
 
 
 def takes_part(config: Config, state: State) -> bool:

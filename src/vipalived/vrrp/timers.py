@@ -5,9 +5,12 @@ All times are seconds; wire units exist only in the packet module.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 Version = Literal[2, 3]
+
+PARTING: Final = 20.0
+"""A resigning router that nobody succeeds lets go after so long: kubelet waits 30 s for a pod's end, systemd 90 s."""
 
 
 def skew_time(priority: int, advertisement_interval: float, version: Version) -> float:
