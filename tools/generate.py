@@ -36,6 +36,7 @@ def generated() -> dict[Path, str]:
         CHART / "values.yaml": chart.values_yaml(),
         CHART / "values.schema.json": chart.values_schema(),
         CHART / "templates" / "_defaults.tpl": chart.defaults_template(),
+        CHART / "templates" / "_forms.tpl": chart.forms_template(),
         CHART / "templates" / "_distributions.tpl": chart.distributions_template(),
         CHART / "templates" / "_network.tpl": chart.network_template(),
         CHART / "templates" / "_rules.tpl": chart.rules_template(),

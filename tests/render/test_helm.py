@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from vipalived.release import CHART_VERSION
 from vipalived.render.manifests import manifests
 from vipalived.render.text import to_yaml
 from vipalived.settings import load
+from vipalived.settings.model import PATTERN_WORDS
 from vipalived.settings.values import assign, parse_yaml
 
 pytestmark = [pytest.mark.helm, pytest.mark.no_cover]
@@ -92,6 +94,47 @@ def test_a_merge_that_is_set_is_refused_by_both(helm: Path, tmp_path: Path, argu
 @pytest.mark.parametrize(("key", "value"), BROKEN)
 def test_each_broken_value_is_refused_by_both(helm: Path, tmp_path: Path, key: str, value: Any) -> None:
     refused_by_both(helm, tmp_path, values_text(broken({}, key, value)))
+
+
+def formless() -> Iterator[tuple[str, Any, str]]:
+    """What is broken because of the form of a text, and our sentence."""
+    for key, value in BROKEN:
+        with pytest.raises(InvalidSettings) as caught:
+            load([broken({}, key, value)])
+        for said in (str(problem) for problem in caught.value.problems):
+            if isinstance(value, str) and any(
+                f"expected {words}, " in said for words in PATTERN_WORDS.values()
+            ):
+                yield key, value, said.partition(", found ")[0]
+
+
+@pytest.mark.parametrize(("key", "value", "said"), [*formless()])
+def test_helm_says_in_words_what_a_text_must_look_like(
+    helm: Path, tmp_path: Path, key: str, value: Any, said: str
+) -> None:
+    refused = template(helm, values_text(broken({}, key, value)), tmp_path).refused
+    assert f"- {said}, found " in refused
+    assert "`vipalived check` says all of it" in refused
+    assert "(?:" not in refused
+
+
+def test_helm_names_the_place_in_a_list_and_of_a_node(helm: Path, tmp_path: Path) -> None:
+    values = (
+        "{keepalived: {vrrpInstance: {unicastPeers: [198.18.0.1, cp-1], virtualIpAddress: 198.18.0.9/24}},"
+        " nodes: {cp-2: {unicastSourceAddress: [198.18.0.2, x]}}, resources: {limits: {memory: foo}}}"
+    )
+    refused = template(helm, values, tmp_path).refused
+    assert (
+        '- keepalived.vrrpInstance.unicastPeers[1]: expected an IPv4 or IPv6 unicast address, found "cp-1"'
+        in refused
+    )
+    assert (
+        '- nodes.cp-2.unicastSourceAddress[1]: expected an IPv4 or IPv6 unicast address, found "x"' in refused
+    )
+    assert (
+        '- resources.limits.memory: expected a quantity such as `100m`, `0.5` or `64Mi`, found "foo"'
+        in refused
+    )
 
 
 @no_shrink

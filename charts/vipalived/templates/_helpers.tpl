@@ -59,11 +59,53 @@ An image by what is known of it. Takes (dict "image" IMAGE "version" WHAT IT HAS
 {{- end -}}
 
 {{/*
-Stops where nothing could work. Included by every manifest.
+Stops where nothing could work. Included by every manifest; the first one looks, for Helm hands the same map to all.
 */}}
 {{- define "vipalived.validate" -}}
-{{- with include "vipalived.errors" . | trim -}}
-{{- printf "\nthese values cannot work:\n%s" . | fail -}}
+{{- if not (hasKey . "vipalivedIsValid") -}}
+{{- $errors := include "vipalived.misfits" . -}}
+{{- if not $errors -}}{{- $errors = include "vipalived.errors" . -}}{{- end -}}
+{{- with $errors | trim -}}
+{{- printf "\nthese values cannot work:\n%s\n(`vipalived check` says all of it, with more hints, before anything is installed)" . | fail -}}
+{{- end -}}
+{{- $_ := set . "vipalivedIsValid" true -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+The texts that do not look as they must, in words; empty when all of them do. See vipalived.render.patterns.
+*/}}
+{{- define "vipalived.misfits" -}}
+{{- range include "vipalived.forms" . | fromJsonArray -}}
+  {{- include "vipalived.misfit" (dict "value" $.Values "steps" .steps "path" "" "form" .) -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+Takes (dict "value" VALUE "steps" STEPS INSIDE IT "path" PATH OF IT "form" FORM).
+*/}}
+{{- define "vipalived.misfit" -}}
+{{- if .steps -}}
+  {{- $step := first .steps -}}
+  {{- $inner := list -}}
+  {{- if and (eq $step "[]") (kindIs "slice" .value) -}}
+    {{- range $index, $value := .value -}}
+      {{- $inner = append $inner (dict "value" $value "path" (printf "%s[%d]" $.path $index)) -}}
+    {{- end -}}
+  {{- else if and (eq $step "*") (kindIs "map" .value) -}}
+    {{- range $key, $value := .value -}}
+      {{- $inner = append $inner (dict "value" $value "path" (printf "%s.%s" $.path $key)) -}}
+    {{- end -}}
+  {{- else if and (kindIs "map" .value) (hasKey .value $step) -}}
+    {{- $inner = list (dict "value" (get .value $step) "path" (printf "%s.%s" .path $step)) -}}
+  {{- end -}}
+  {{- range $inner -}}
+    {{- include "vipalived.misfit" (dict "value" .value "steps" (rest $.steps) "path" .path "form" $.form) -}}
+  {{- end -}}
+{{- else if typeIs "string" .value -}}
+  {{- if not (regexMatch .form.pattern .value) -}}
+    {{- printf "- %s: expected %s, found %q\n" (trimPrefix "." .path) .form.words .value -}}
+  {{- end -}}
 {{- end -}}
 {{- end -}}
 
@@ -71,7 +113,10 @@ Stops where nothing could work. Included by every manifest.
 What the charts up to 0.2.3 had not, over its defaults, as JSON: Helm's --reuse-values lays nothing below.
 */}}
 {{- define "vipalived.newer" -}}
-{{- include "vipalived.over" (dict "given" .Values "defaults" (include "vipalived.defaults" . | fromJson)) -}}
+{{- if not (hasKey . "vipalivedNewer") -}}
+{{- $_ := include "vipalived.over" (dict "given" .Values "defaults" (include "vipalived.defaults" . | fromJson)) | set . "vipalivedNewer" -}}
+{{- end -}}
+{{- .vipalivedNewer -}}
 {{- end -}}
 
 {{/*

@@ -7,7 +7,7 @@ All are generated, so that none can drift: `make generate` writes them, `make ch
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import yaml
@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from vipalived.render import patterns
 from vipalived.render.keepalived_container import STARTED
 from vipalived.render.network import preparing_script
 from vipalived.settings import objects
@@ -71,27 +72,38 @@ def _rows(model: type[Model], prefix: str) -> Iterator[str]:
 
 
 def values_schema() -> str:
-    """The chart's values.schema.json (JSON Schema draft 7): what Helm itself checks, which lays the defaults below."""
-    return _schema(_require)
+    """The chart's values.schema.json (JSON Schema draft 7): what Helm itself checks, which lays the defaults below.
+
+    Without patterns, which Helm would answer with: `forms_template` has them, and words for each.
+    """
+    schema = _schema()
+    _require(Settings, schema)
+    return _text(patterns.without(schema))
 
 
 def overrides_schema() -> str:
     """The schema of one's own values file, for editors and pipelines: nothing need be there, and null means none."""
-    return _schema(_permit_null)
+    schema = _schema()
+    _permit_null(Settings, schema)
+    return _text(schema)
 
 
-def _schema(fit: Callable[[type[Model], dict[str, Any]], None]) -> str:
+def forms_template() -> str:
+    """What a text must look like, wherever the values have one, for the chart's `vipalived.misfits`."""
+    forms = json.dumps([*patterns.forms(_schema())], indent=2, ensure_ascii=False)
+    return f'{{{{/* {_GENERATED} */}}}}\n\n{{{{- define "vipalived.forms" -}}}}\n{forms}\n{{{{- end -}}}}\n'
+
+
+def _schema() -> dict[str, Any]:
     schema = Settings.model_json_schema(by_alias=True)
     flat = _flatten(schema, schema.get("$defs", {}))
     definitions = _of_kubernetes(flat)
-    fit(Settings, flat)
-    document = {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "$comment": _GENERATED,
-        **flat,
-        "definitions": definitions,
-    }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    head = {"$schema": "http://json-schema.org/draft-07/schema#", "$comment": _GENERATED}
+    return {**head, **flat, "definitions": definitions}
+
+
+def _text(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _of_kubernetes(schema: dict[str, Any]) -> dict[str, Any]:

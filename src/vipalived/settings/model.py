@@ -89,6 +89,7 @@ PATTERN_WORDS = {
     _LABEL_OR_EMPTY: "a name of lower-case letters, digits and `-`",
     _LABEL_VALUE: "a Kubernetes label value: up to 63 letters, digits or `-_.`",
     _PATH_OR_EMPTY: "an absolute path",
+    _SECONDS: "a number",
     QUANTITY: "a quantity such as `100m`, `0.5` or `64Mi`",
     _URL: "a URL such as `https://127.0.0.1:6443/readyz`",
     REPOSITORY_PATTERN: "an image repository in lower case, such as `registry.example/keepalived`",
