@@ -68,6 +68,33 @@ def test_the_lab_writes_where_somebody_will_look(options: str, message: str, tmp
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (
+            "--engine native --keepalived /bin/k",
+            "`--keepalived` names a program that no engine of this run starts",
+        ),
+        (
+            "--set engine=native --keepalived k",
+            "`--keepalived` names a program that no engine of this run starts",
+        ),
+        (
+            "--scenario mixed --engine native",
+            "`mixed` brings both engines along, and `--engine` would do nothing",
+        ),
+        (
+            "--nodes 2 --set nodes.a.priority=1,nodes.b.priority=2,nodes.c.priority=3",
+            "`--nodes 2` leaves out some of the 3 nodes that the values name",
+        ),
+    ],
+)
+def test_the_lab_takes_no_option_that_would_do_nothing(options: str, message: str) -> None:
+    done = vipalived(f"lab run {options}", "")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
         ("--json /nowhere/a", "error: `/nowhere/a` cannot be written: No such file or directory\n"),
         ("--html /proc/a", "error: `/proc/a` cannot be written: No such file or directory\n"),
         ("--keep-logs /dev/null/a", "error: `/dev/null/a` cannot be made: Not a directory\n"),

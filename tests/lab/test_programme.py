@@ -9,6 +9,7 @@ import pytest
 from vipalived.errors import InvalidSettings
 from vipalived.lab.pressure import Quota
 from vipalived.lab.programme import Order
+from vipalived.lab.scenarios import SCENARIOS
 
 
 def order(*scenarios: str, layer: dict[str, Any] | None = None, **others: Any) -> Order:
@@ -80,3 +81,16 @@ def test_values_that_a_form_of_vrrp_cannot_carry_are_refused_before_anything_is_
 def test_an_order_travels_as_json() -> None:
     sent = order("stop", repeat=3, nodes=4, json=5, quota=Quota("/sys/fs/cgroup/cpu/lab"))
     assert Order.from_json(sent.as_json()) == sent
+
+
+def test_a_trial_says_about_how_long_it_takes() -> None:
+    usual, quick = (
+        {
+            case.scenario: case.lasts
+            for case in order(*SCENARIOS, layer=layer, engines=("native",)).programme()
+        }
+        for layer in ({}, {"keepalived": {"vrrpInstance": {"advertInt": 0.1}}})
+    )
+    assert (usual["stop"], quick["stop"]) == (8, 3.5)
+    assert all(3 < quick[name] < seconds for name, seconds in usual.items())
+    assert 360 < sum(usual[name] for name in SCENARIOS if not SCENARIOS[name].mixed) < 420

@@ -39,6 +39,7 @@ def program(path: Path, text: str) -> str:
 def test_a_stop_costs_skew_time_and_a_crash_master_down_interval(lab: Lab) -> None:
     run = lab("--scenario", "stop", "--scenario", "crash")
     assert run.code == 0, run.err
+    assert "2 trials, about 7.3 s\n" in run.err
     stop, crash = run.trials["stop"], run.trials["crash"]
     assert (stop["bound_ms"], crash["bound_ms"]) == (160.9, 460.9)
     assert lab.LEAST <= stop["blackout_ms"] <= 160.9

@@ -725,6 +725,20 @@ class TestLease:
         assert isinstance(state.role, Master)
         assert (state.role.renew_at, state.role.lease_until) == (2.0, 4.0)
 
+    @pytest.mark.parametrize("interval", [0.01, 0.03, 0.1, 0.5, 1.0, 1.3, 4.0, 40.95])
+    def test_it_is_renewed_with_an_advertisement_and_in_time(self, interval):
+        config = replace(CONFIG, interval=interval)
+        state, renewed = master(config), 0.0
+        for _ in range(200):
+            now = deadline(state) + 0.003 * interval
+            state, actions = step(config, state, Timer(), now)
+            assert SendAdvert(100) in actions
+            if any(isinstance(action, AddAddresses) for action in actions):
+                assert now - renewed <= config.renewal + 0.003 * interval
+                renewed = now
+                assert state.role.lease_until == now + config.lease
+        assert renewed >= now - config.renewal
+
 
 class TestStall:
     """A step more than 3.609375 s after the last advertisement."""

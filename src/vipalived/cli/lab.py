@@ -6,14 +6,16 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vipalived.cli.lab_screen import show, time_left, trial_line
 from vipalived.cli.main import INTERRUPTED
 from vipalived.cli.options import Assignment, read_layers, values_options
+from vipalived.cli.screen import duration
 from vipalived.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -115,6 +117,7 @@ def run(
 
     _refuse_confusion(json_file, html_file, keep_logs)
     layer = read_layers(values, assignments)[0]
+    _refuse_idle(engines, _chosen(scenarios), nodes, keepalived, layer)
     # What the values deploy: the chart's own default is keepalived.
     default = layer.get("engine") or "keepalived"
     order = Order(
@@ -129,6 +132,9 @@ def run(
         click.echo(f"rehearsing {default}, as the values deploy it; `--engine` rehearses another", err=True)
     for warning in launch.warnings(order):
         click.echo(f"warning: {warning}", err=True)
+    programme = order.programme()
+    trials = f"{len(programme)} trial{'' if len(programme) == 1 else 's'}"
+    click.echo(f"{trials}, about {duration(sum(case.lasts for case in programme))}", err=True)
     sys.exit(launch.launch(order, json_file, html_file, keep_logs))
 
 
@@ -141,6 +147,28 @@ def _refuse_confusion(json_file: Path | None, html_file: Path | None, keep_logs:
         raise click.UsageError(f"`--json` and `--html` would both write `{json_file}`")
     if keep_logs is not None and keep_logs.is_dir() and any(keep_logs.iterdir()):
         raise click.UsageError(f"`--keep-logs` expects a new or an empty directory, and `{keep_logs}` is not")
+
+
+def _refuse_idle(
+    engines: tuple[str, ...],
+    scenarios: tuple[str, ...],
+    nodes: int | None,
+    keepalived: str | None,
+    layer: Mapping[str, Any],
+) -> None:
+    """Options that would do nothing."""
+    mixed = set(MIXED) & set(scenarios)
+    if engines and mixed == set(scenarios):
+        raise click.UsageError("`mixed` brings both engines along, and `--engine` would do nothing")
+    running = engines or (layer.get("engine") or "keepalived",)
+    if keepalived is not None and not mixed and set(running) == {"native"}:
+        raise click.UsageError("`--keepalived` names a program that no engine of this run starts")
+    named = layer.get("nodes")
+    if nodes is not None and isinstance(named, dict) and len(named) > nodes:
+        raise click.UsageError(
+            f"`--nodes {nodes}` leaves out some of the {len(named)} nodes that the values name;"
+            " expected as many, or more"
+        )
 
 
 def _chosen(scenarios: tuple[str, ...]) -> tuple[str, ...]:

@@ -32,6 +32,12 @@ class Case:
     timing: Timing
 
     @property
+    def lasts(self) -> float:
+        """Seconds that the trial takes, about."""
+        fixed, intervals = SCENARIOS[self.scenario].lasts
+        return fixed + intervals * self.settings.keepalived.vrrp_instance.advert_int
+
+    @property
     def limits(self) -> Limits:
         """What the engine promises in this scenario."""
         return self.engine.bounds[self.scenario](self.timing)

@@ -308,6 +308,8 @@ class Scenario:
 
     run: Callable[[Stage], None]
     says: str
+    lasts: tuple[float, float]
+    """What a trial takes, about: seconds, and advertisement intervals beside them."""
     start: Callable[[Stage], None] = together
     before: Callable[[Stage], None] = as_settled
     https: bool = False
@@ -319,40 +321,49 @@ class Scenario:
 
 
 SCENARIOS: Mapping[str, Scenario] = {
-    "control": Scenario(control, "nothing happens"),
-    "stop": Scenario(stop, "SIGTERM to the holder's daemon"),
-    "crash": Scenario(crash, "the holder's link is cut"),
-    "kill": Scenario(kill, "SIGKILL to all of the holder's daemon"),
-    "freeze": Scenario(freeze, "the holder's daemon stands still for 6 s"),
-    "partition": Scenario(partition, "the holder is cut off from all others, then back"),
-    "rolling": Scenario(rolling, "every node's daemon is restarted in turn"),
-    "return": Scenario(come_back, "a stopped node's daemon comes back", before=one_away),
+    "control": Scenario(control, "nothing happens", (7, 4)),
+    "stop": Scenario(stop, "SIGTERM to the holder's daemon", (3, 5)),
+    "crash": Scenario(crash, "the holder's link is cut", (3, 8)),
+    "kill": Scenario(kill, "SIGKILL to all of the holder's daemon", (3, 8)),
+    "freeze": Scenario(freeze, "the holder's daemon stands still for 6 s", (9, 4)),
+    "partition": Scenario(partition, "the holder is cut off from all others, then back", (4, 8)),
+    "rolling": Scenario(rolling, "every node's daemon is restarted in turn", (5, 5)),
+    "return": Scenario(come_back, "a stopped node's daemon comes back", (4, 8), before=one_away),
     "deaf-start": Scenario(
         deaf_start,
         "a node starts whose switch port passes nothing for 5 s",
+        (8, 8),
         start=first_alone,
         before=a_backup_away,
     ),
-    "reload": Scenario(reload, "every node's daemon reads changed values (SIGHUP)"),
-    "flap": Scenario(flap, "the holder's link goes down and up ten times"),
-    "pause-all": Scenario(pause_all, "every daemon stands still for 0.1 s"),
-    "load": Scenario(load, "every core is busy for a minute, and the daemons have 0.1 of one"),
-    "api-crash": Scenario(api_crash, "the holder's API server is killed", https=True),
-    "api-stop": Scenario(api_stop, "the holder's API server stops as planned", https=True),
-    "api-hang": Scenario(api_hang, "the holder's API server stands still", https=True),
-    "api-all-down": Scenario(api_all_down, "every API server dies, the holder's comes back", https=True),
-    "api-elsewhere": Scenario(api_elsewhere, "every API server dies, another one comes back", https=True),
-    "api-all-slow": Scenario(api_all_slow, "every API server is unready for 30 s, 1 s apart"),
-    "api-slow": Scenario(api_slow, "as `load`, with API servers that answer after 0.9 s"),
-    "services-stop": Scenario(services_stop, "the holder's API server is gone for good", https=True),
-    "day-1": Scenario(
-        day_1, "no API server anywhere, then one on a Backup", start=without_api_servers, https=True
+    "reload": Scenario(reload, "every node's daemon reads changed values (SIGHUP)", (3, 6)),
+    "flap": Scenario(flap, "the holder's link goes down and up ten times", (7, 5)),
+    "pause-all": Scenario(pause_all, "every daemon stands still for 0.1 s", (3, 6)),
+    "load": Scenario(load, "every core is busy for a minute, and the daemons have 0.1 of one", (62, 5)),
+    "api-crash": Scenario(api_crash, "the holder's API server is killed", (3, 4), https=True),
+    "api-stop": Scenario(api_stop, "the holder's API server stops as planned", (4, 4), https=True),
+    "api-hang": Scenario(api_hang, "the holder's API server stands still", (5, 5), https=True),
+    "api-all-down": Scenario(
+        api_all_down, "every API server dies, the holder's comes back", (13, 5), https=True
     ),
-    "release": Scenario(release, "the operator takes the holder out", agent=True),
+    "api-elsewhere": Scenario(
+        api_elsewhere, "every API server dies, another one comes back", (13, 5), https=True
+    ),
+    "api-all-slow": Scenario(api_all_slow, "every API server is unready for 30 s, 1 s apart", (42, 5)),
+    "api-slow": Scenario(api_slow, "as `load`, with API servers that answer after 0.9 s", (62, 5)),
+    "services-stop": Scenario(services_stop, "the holder's API server is gone for good", (13, 4), https=True),
+    "day-1": Scenario(
+        day_1, "no API server anywhere, then one on a Backup", (3, 5), start=without_api_servers, https=True
+    ),
+    "release": Scenario(release, "the operator takes the holder out", (3, 4), agent=True),
     "mixed-stop": Scenario(
-        stop, "SIGTERM to the holder, whose engine is not the others'", start=first_alone, mixed=True
+        stop, "SIGTERM to the holder, whose engine is not the others'", (3, 5), start=first_alone, mixed=True
     ),
     "mixed-crash": Scenario(
-        crash, "the link of the holder is cut, whose engine is not the others'", start=first_alone, mixed=True
+        crash,
+        "the link of the holder is cut, whose engine is not the others'",
+        (3, 8),
+        start=first_alone,
+        mixed=True,
     ),
 }

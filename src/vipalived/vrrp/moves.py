@@ -148,7 +148,10 @@ def keep(turn: Turn, master: Master) -> Turn:
 def master_timer(turn: Turn, master: Master) -> Turn:
     """Whatever is due: advertisement, lease, gratuitous ARP."""
     config, now, garp = turn.config, turn.now, turn.config.garp
+    early = 0.0
     if now >= master.adver_at:
+        # What is due before the next one is renewed together with an advertisement: nothing wakes up for it alone.
+        early = config.interval
         # Keep the beat, unless the step is so late that two advertisements would follow each other.
         following = max(master.adver_at, now - config.interval / 2) + config.interval
         turn = turn.does(SendAdvert(turn.priority))
@@ -156,7 +159,7 @@ def master_timer(turn: Turn, master: Master) -> Turn:
     if now >= master.again_at:
         turn = turn.does(SendAdvert(turn.priority))
         master = replace(master, again_at=math.inf, sent_at=now)
-    if now >= master.renew_at:
+    if now >= master.renew_at - early:
         turn = turn.adds()
         master = replace(master, renew_at=now + config.renewal, lease_until=now + config.lease)
     if now >= master.refresh_at:
