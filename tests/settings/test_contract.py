@@ -10,11 +10,15 @@ import pytest
 import yaml
 
 from tests.examples import EXAMPLES, OURS
+from vipalived.render import keepalived
 from vipalived.render.chart import values_table
+from vipalived.render.manifests import manifests
+from vipalived.render.text import to_yaml
 from vipalived.settings import effective_values, load
 from vipalived.settings.model import EXAMPLE_VIP
 from vipalived.settings.values import parse_yaml
 
+INSTANCE = "keepalived.vrrpInstance"
 CHART = Path(__file__).resolve().parents[2] / "charts" / "vipalived"
 TOLERATIONS = (
     '[{"key":"CriticalAddonsOnly","operator":"Exists"},'
@@ -110,7 +114,63 @@ def test_a_default_that_is_written_down_changes_nothing(key: str, kind: str, def
     assert load([nested(key, json.loads(default))]) == load()
 
 
-INSTANCE = "keepalived.vrrpInstance"
+EFFECTS = {
+    "affinity": ("{podAffinity: {}}", "podAffinity: {}"),
+    "fullnameOverride": ("other", "name: other"),
+    "image.pullPolicy": ("Always", "imagePullPolicy: Always"),
+    "image.repository": ("registry.example/k", "image: registry.example/k:3.22"),
+    "image.tag": ("'3.23'", "image: alpine:3.23"),
+    "imagePullSecrets": ("[{name: s}]", "imagePullSecrets:"),
+    "keepalived.garp.masterDelay": ("2", "vrrp_garp_master_delay 2"),
+    "keepalived.garp.masterRefresh": ("7", "vrrp_garp_master_refresh 7"),
+    "keepalived.garp.masterRefreshRepeat": ("3", "vrrp_garp_master_refresh_repeat 3"),
+    "keepalived.garp.masterRepeat": ("9", "vrrp_garp_master_repeat 9"),
+    "keepalived.routerId": ("r1", "router_id r1"),
+    "keepalived.vrrpInstance.advertInt": ("2", "advert_int 2"),
+    "keepalived.vrrpInstance.authentication.authPass": ("s3cret", "auth_pass s3cret"),
+    "keepalived.vrrpInstance.authentication.authType": ("AH", "auth_type AH"),
+    "keepalived.vrrpInstance.interface": ("ens3", "interface ens3"),
+    "keepalived.vrrpInstance.name": ("VI_2", "vrrp_instance VI_2 {"),
+    "keepalived.vrrpInstance.priority": ("7", "priority 7"),
+    "keepalived.vrrpInstance.state": ("MASTER", "state MASTER"),
+    "keepalived.vrrpInstance.virtualIpAddress": ("198.18.0.9/24", "198.18.0.9/24 noprefixroute"),
+    "keepalived.vrrpInstance.virtualRouterId": ("7", "virtual_router_id 7"),
+    "keepalived.vrrpVersion": ("2", "vrrp_version 2"),
+    "nameOverride": ("x", "name: vipalived-x"),
+    "namespace": ("vip", "namespace: vip"),
+    "nodeSelector": ("{a: b}", "a: b"),
+    "podAnnotations": ("{a: b}", "a: b"),
+    "podLabels": ("{a: b}", "a: b"),
+    "podSecurityContext": ("{fsGroup: 7}", "fsGroup: 7"),
+    "priorityClassName": ("other", "priorityClassName: other"),
+    "resources": ("{limits: {cpu: 90m}}", "cpu: 90m"),
+    "securityContext": ("{privileged: true}", "privileged: true"),
+    "tolerations": ("[{key: z, operator: Exists}]", "key: z"),
+    "updateStrategy.maxUnavailable": ("2", "maxUnavailable: 2"),
+    "updateStrategy.type": ("OnDelete", "type: OnDelete"),
+}
+"""Another value, and what it makes of the objects; under VRRPv2 where it is about authentication."""
+
+
+@pytest.mark.parametrize(
+    "key", [key for key, _, _ in ROWS if key not in {"hostNetwork", f"{INSTANCE}.nopreempt"}]
+)
+def test_each_documented_value_reaches_what_it_is_for(key: str) -> None:
+    other, text = EFFECTS[key]
+    below = {"keepalived": {"vrrpVersion": 2}} if ".authentication." in key else {}
+    layer = nested(key, yaml.safe_load(other))
+    without, objects = (
+        to_yaml(manifests(load(layers).settings, "vipalived")) for layers in ([below], [below, layer])
+    )
+    assert f"{text}\n" in objects
+    assert f"{text}\n" not in without
+
+
+def test_nopreempt_is_a_line_that_can_be_taken_away() -> None:
+    assert "  nopreempt\n" in keepalived.render(load().settings)
+    assert "nopreempt" not in keepalived.render(load([nested(f"{INSTANCE}.nopreempt", False)]).settings)
+
+
 EXAMPLE = f"{INSTANCE}.virtualIpAddress"
 
 
