@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.examples import EXAMPLES
+from tests.helm import CHART
 from tests.render.namespace import Namespace, namespace
 from tests.settings.test_rules import CASES
 from tests.strategies import INTERFACES, Layer, valid_layers
@@ -266,6 +267,14 @@ def test_keepalived_accepts_all_that_we_render(inside: Namespace, layer: Layer) 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_keepalived_accepts_each_documented_example(inside: Namespace, name: str) -> None:
     check_accepted(inside, load([parse_yaml(EXAMPLES[name], name)]).settings)
+
+
+@pytest.mark.netns
+@pytest.mark.untimed
+@pytest.mark.parametrize("name", ["dual-stack", "hardened", "priorities", "unicast"])
+def test_keepalived_accepts_each_example_that_is_shipped(inside: Namespace, name: str) -> None:
+    text = (CHART / "examples" / f"{name}.yaml").read_text(encoding="utf-8")
+    check_accepted(inside, load([parse_yaml(text, name)]).settings)
 
 
 # Where the values earn a warning, what we render must have the offence mended.
