@@ -251,3 +251,24 @@ def test_starting_loads_only_what_the_command_needs() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True
     )
     assert done.stderr == "[]\n"
+
+
+def test_a_file_without_its_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "values.yaml"]) == 2
+    assert capsys.readouterr().err.endswith(
+        "Error: Got unexpected extra argument (values.yaml)\n  hint: a values file is named by `-f`\n"
+    )
+    assert run(["check", "more"]) == 2
+    assert "hint" not in capsys.readouterr().err
+
+
+def test_a_url_in_place_of_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "-f", "https://values.example/a.yaml"]) == 2
+    assert capsys.readouterr().err == (
+        "error: expected a file, found a URL of `values.example`\n  hint: download it first\n"
+    )
+
+
+def test_the_namespace_has_helms_short_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["template", "--set", VIP, "-n", "vip"]) == 0
+    assert "namespace: vip\n" in capsys.readouterr().out

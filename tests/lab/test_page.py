@@ -11,6 +11,9 @@ from vipalived.lab.page import Bar, Mark, group, logarithmic, page, strip, timel
 from vipalived.lab.results import Report, Trial, summarise
 
 LAB = {
+    "began": "2026-12-01T03:04:05+00:00",
+    "version": "0.3.0",
+    "cores": 2,
     "nodes": ["node-1", "node-2"],
     "vip": "198.18.0.100",
     "engines": {"keepalived": "2.2.7"},

@@ -6,6 +6,8 @@ At that interval and priority 100, Skew_Time is 60.9 ms and Master_Down_Interval
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -164,6 +166,8 @@ def test_outputs(lab: Lab, tmp_path: Path) -> None:
     run = lab("--scenario", "stop", "--nodes", "2", "--html", str(page), "--keep-logs", str(logs))
     assert run.code == 0, run.err
     assert run.report["lab"]["nodes"] == ["node-1", "node-2"]
+    assert datetime.now(UTC) - datetime.fromisoformat(run.report["lab"]["began"]) < timedelta(minutes=5)
+    assert run.report["lab"]["version"] == version("vipalived")
     assert page.read_text().startswith("<!doctype html>")
     kept = {path.name for path in (logs / "stop-keepalived-1").iterdir()}
     assert kept >= {"node-1.daemon.log", "node-2.daemon.log", "node-1.keepalived.conf"}

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -274,6 +275,17 @@ def test_helm_finds_nothing_to_complain_about(helm: Path) -> None:
         [str(helm), "lint", "--strict", str(CHART)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_leftovers_are_not_packaged(helm: Path, tmp_path: Path) -> None:
+    chart = shutil.copytree(CHART, tmp_path / "vipalived")
+    for name in ("values.yaml.orig", ".values.yaml.swp", "README.md~", "old.tgz", "templates/pod.yaml.bak"):
+        (chart / name).write_text("x")
+    subprocess.run([helm, "package", chart], cwd=tmp_path, check=True, capture_output=True, timeout=30)
+    with tarfile.open(tmp_path / f"vipalived-{CHART_VERSION}.tgz") as package:
+        packed = {name.partition("/")[2] for name in package.getnames()}
+    whole = {str(file.relative_to(CHART)) for file in CHART.rglob("*") if file.is_file()}
+    assert packed == whole - {".helmignore"}
 
 
 def test_the_chart_is_a_dependency_of_another(helm: Path, tmp_path: Path) -> None:

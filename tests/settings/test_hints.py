@@ -46,6 +46,7 @@ WORDS = {
     "updateStrategy: {maxUnavailable: 50%}": (
         "give a number of nodes: a control plane is too small for percentages"
     ),
+    "imagePullSecrets: [regcred]": "write it as an object: `{name: regcred}`",
     "podLabels: [a]": "write `key: value` lines, without `-` in front",
     "tolerations: {key: a}": "write each item on a line of its own, with `-` in front",
     "podAnnotations: {x: true}": "put it in quotes; on a command line use `--set-string`",

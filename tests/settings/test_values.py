@@ -445,6 +445,16 @@ def test_a_bad_assignment_is_told_without_its_value(argument: str, said: str) ->
     assert str(caught.value) == said
 
 
+@pytest.mark.parametrize(
+    ("argument", "hint"),
+    [("a.b.c", "put `=` and the value behind it"), ("a=b,c", "a comma inside a value is written `\\,`")],
+)
+def test_a_bad_assignment_is_told_how_to_mend_it(argument: str, hint: str) -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        assign({}, argument)
+    assert caught.value.problems[0].hint == hint
+
+
 keys = st.text("ab\\.", min_size=1, max_size=3)
 pieces = st.text(r"ab01 .,={}[]\-\\n", max_size=8) | st.sampled_from(["null", "true", "-7", "{a,b}", r"a\,b"])
 arguments = st.lists(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -17,6 +18,9 @@ INTERRUPTED = 130
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 """What a disk, or /dev/full, says to whom it has no room for."""
+
+_FILE = re.compile(r"unexpected extra arguments? \(.*\.ya?ml")
+"""click's words for a file that no option was put in front of."""
 
 _COMMANDS = {
     "agent": "vipalived.cli.agent",
@@ -109,6 +113,8 @@ def _failed(error: Exception | KeyboardInterrupt) -> int:
             return error.exit_code
         case click.ClickException():
             error.show()
+            if _FILE.search(error.format_message()):
+                _hint("a values file is named by `-f`")
             return error.exit_code
         case click.Abort() | KeyboardInterrupt():
             click.echo("interrupted", err=True)
@@ -141,4 +147,8 @@ def _discard_output() -> None:
 def _complain(message: str, hint: str | None) -> None:
     click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
     if hint:
-        click.echo(f"{click.style('  hint:', fg='cyan')} {hint}", err=True)
+        _hint(hint)
+
+
+def _hint(hint: str) -> None:
+    click.echo(f"{click.style('  hint:', fg='cyan')} {hint}", err=True)

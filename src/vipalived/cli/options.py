@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 
+_URL: Final = re.compile(r"[a-z]+:/(?P<host>[^/]+)/")
+"""A URL as a path, which has no empty parts."""
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -77,7 +79,7 @@ def release_options(command: Command) -> Command:
             help="Name of the Helm release that the objects belong to.",
         ),
         click.option(
-            "--namespace", metavar="NAME", help="Namespace of the objects, as `--set namespace=NAME`."
+            "-n", "--namespace", metavar="NAME", help="Namespace of the objects, as `--set namespace=NAME`."
         ),
     ):
         command = option(command)
@@ -148,6 +150,9 @@ def _read(path: Path) -> str:
         with click.open_file(str(path), encoding="utf-8") as stream:
             return str(stream.read())
     except OSError as error:
+        if url := _URL.match(str(path)):
+            said = f"expected a file, found a URL of `{url['host']}`"
+            raise InvalidSettings((Problem("", said, "download it first"),)) from error
         reason = error.strerror or "unreadable"
         raise InvalidSettings((Problem("", f"`{path}` cannot be read: {reason}"),)) from error
     except UnicodeDecodeError as error:

@@ -8,6 +8,8 @@ import platform
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,6 +48,9 @@ def describe(order: Order, programme: Iterable[Case]) -> dict[str, Any]:
     """The `lab` part of the report."""
     cast = plan(order.settings(), order.nodes)
     return {
+        "began": datetime.now(UTC).isoformat(timespec="seconds"),
+        "version": version("vipalived"),
+        "cores": os.cpu_count(),
         "nodes": [host.name for host in cast.nodes],
         "vip": str(cast.vip),
         "engines": {case.engine.name: case.engine.version() for case in programme},

@@ -40,7 +40,9 @@ def _fields(model: type[Model]) -> Iterator[tuple[str, FieldInfo, Any]]:
 
 def values_yaml() -> str:
     """The chart's values.yaml: every key with its sentence and its default."""
-    return f"# {_GENERATED}\n\n" + "\n".join(_values(Settings, "")).rstrip() + "\n"
+    head = "# Every value with its default. A file of your own says only what differs."
+    made = "# (Written by `make generate` from src/vipalived/settings.)"
+    return f"{head}\n{made}\n\n" + "\n".join(_values(Settings, "")).rstrip() + "\n"
 
 
 def _values(model: type[Model], indent: str) -> Iterator[str]:

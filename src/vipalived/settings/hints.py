@@ -82,6 +82,8 @@ def of_value(detail: ErrorDetails) -> str | None:
     value, kind, pattern = detail["input"], detail["type"], detail.get("ctx", {}).get("pattern")
     if kind == "string_type" and isinstance(value, bool | int | float):
         return "put it in quotes; on a command line use `--set-string`"
+    if isinstance(value, str) and kind == "dict_type" and detail["loc"][0] == "imagePullSecrets":
+        return f"write it as an object: `{{name: {value}}}`"
     if isinstance(value, str):
         return _of_text(value, kind) or _of_pattern(value, pattern)
     if isinstance(value, list) and kind in {"dict_type", "model_type"}:

@@ -222,9 +222,12 @@ def _key_path(reader: _Reader) -> _Path:
         start = reader.position
         key, stop = reader.until("=[,.")
         if not key or stop not in ("=", "[", "."):
-            raise reader.problem(
-                f"expected KEY=VALUE from character {start + 1} on", "a comma inside a value is written `\\,`"
+            hint = (
+                "a comma inside a value is written `\\,`"
+                if "," in reader.text
+                else "put `=` and the value behind it"
             )
+            raise reader.problem(f"expected KEY=VALUE from character {start + 1} on", hint)
         path.append(key)
         while stop == "[":
             index, _ = reader.until("]")
