@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from vipalived.settings.rights import quantity
@@ -26,6 +28,9 @@ from vipalived.settings.rights import quantity
         ("12e-1", 1.2),
         ("+1P", 1e15),
         ("-1Ti", -(1024**4)),
+        ("1e9999999", math.inf),
+        ("-1e99999999999999999999", -math.inf),
+        ("1e-9999999", 0),
     ],
 )
 def test_a_quantity_is_a_number(text: str | float, number: float) -> None:

@@ -6,9 +6,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -117,7 +116,6 @@ def run(
 
     _refuse_confusion(json_file, html_file, keep_logs)
     layer = read_layers(values, assignments)[0]
-    _refuse_idle(engines, _chosen(scenarios), nodes, keepalived, layer)
     # What the values deploy: the chart's own default is keepalived.
     default = layer.get("engine") or "keepalived"
     order = Order(
@@ -128,9 +126,11 @@ def run(
         nodes=nodes,
         keepalived=keepalived or "keepalived",
     )
+    warnings = launch.warnings(order)
+    _refuse_idle(order, engines=bool(engines), keepalived=keepalived is not None)
     if not engines:
         click.echo(f"rehearsing {default}, as the values deploy it; `--engine` rehearses another", err=True)
-    for warning in launch.warnings(order):
+    for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
     programme = order.programme()
     trials = f"{len(programme)} trial{'' if len(programme) == 1 else 's'}"
@@ -149,24 +149,17 @@ def _refuse_confusion(json_file: Path | None, html_file: Path | None, keep_logs:
         raise click.UsageError(f"`--keep-logs` expects a new or an empty directory, and `{keep_logs}` is not")
 
 
-def _refuse_idle(
-    engines: tuple[str, ...],
-    scenarios: tuple[str, ...],
-    nodes: int | None,
-    keepalived: str | None,
-    layer: Mapping[str, Any],
-) -> None:
-    """Options that would do nothing."""
-    mixed = set(MIXED) & set(scenarios)
-    if engines and mixed == set(scenarios):
+def _refuse_idle(order: Order, *, engines: bool, keepalived: bool) -> None:
+    """Options that would do nothing; whether `--engine` and `--keepalived` are among them."""
+    mixed = set(MIXED) & set(order.scenarios)
+    if engines and mixed == set(order.scenarios):
         raise click.UsageError("`mixed` brings both engines along, and `--engine` would do nothing")
-    running = engines or (layer.get("engine") or "keepalived",)
-    if keepalived is not None and not mixed and set(running) == {"native"}:
+    if keepalived and not mixed and set(order.engines) == {"native"}:
         raise click.UsageError("`--keepalived` names a program that no engine of this run starts")
-    named = layer.get("nodes")
-    if nodes is not None and isinstance(named, dict) and len(named) > nodes:
+    named = len(order.settings().nodes)
+    if order.nodes is not None and named > order.nodes:
         raise click.UsageError(
-            f"`--nodes {nodes}` leaves out some of the {len(named)} nodes that the values name;"
+            f"`--nodes {order.nodes}` leaves out some of the {named} nodes that the values name;"
             " expected as many, or more"
         )
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Final
 
 from vipalived.settings.model import KubernetesObject, Settings
 
+_DECIMAL: Final = Context(prec=40, traps=[])
+"""Where what is too large is infinite, and no error."""
 CAPABILITIES: Final = ("NET_ADMIN", "NET_RAW", "SETGID")
 """Those that something here depends on: addresses, raw sockets, the groups of a script's process."""
 _FACTORS: Final = {
@@ -71,4 +73,5 @@ def quantity(text: str | float) -> float:
     """The number that a Kubernetes quantity stands for."""
     text = str(text)
     number = text.rstrip("inumkKMGTPE")
-    return float(Decimal(number) * Decimal(_FACTORS.get(text[len(number) :], "1")))
+    factor = Decimal(_FACTORS.get(text[len(number) :], "1"))
+    return float(_DECIMAL.multiply(_DECIMAL.create_decimal(number), factor))
