@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import jsonschema
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.strategies import handed_on
+from tests.strategies import handed_on, json_objects
 from vipalived.errors import InvalidSettings
 from vipalived.render import chart
 from vipalived.settings import load, objects
 from vipalived.settings.model import KubernetesObject, Model, Settings
+from vipalived.settings.values import parse_yaml
 
 OPERATORS = "expected 'In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt' or 'Lt'"
 TERM: dict[str, Any] = {"matchExpressions": [{"key": "disk", "operator": "Is"}]}
@@ -134,6 +137,40 @@ def test_what_kubernetes_accepts_is_accepted(path: str) -> None:
         assert [*objects.findings(layer, {})] == []
 
     accepted()
+
+
+@pytest.mark.parametrize("engine", ["keepalived", "native"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        "securityContext: {capabilities: x}",
+        "securityContext: {capabilities: {add: x}}",
+        "securityContext: {capabilities: {add: [1, null], drop: [{}]}}",
+        "agent: {securityContext: {capabilities: [x]}}",
+        "agent: {securityContext: {capabilities: {drop: {}}}}",
+        "podSecurityContext: {runAsUser: {}}",
+        "resources: {requests: 5}",
+        "resources: {limits: [], requests: {cpu: []}}",
+    ],
+)
+def test_another_shape_is_refused_and_no_rule_stumbles_over_it(values: str, engine: str) -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        load([parse_yaml(f"engine: {engine}\nhealthCheck: {{enabled: true}}\n{values}", "values.yaml")])
+    assert all("expected" in problem.message for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize("path", objects.KINDS)
+def test_whatever_is_there_is_accepted_or_refused(path: str) -> None:
+    group, _, key = path.rpartition(".")
+
+    @given(
+        json_objects | st.dictionaries(st.sampled_from(["capabilities", "limits", "requests"]), json_objects)
+    )
+    def loaded(value: object) -> None:
+        with suppress(InvalidSettings):
+            load([{group: {key: value}} if group else {key: value}])
+
+    loaded()
 
 
 def test_a_quantity_may_be_a_number() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from vipalived.settings.distributions import CONTROL_PLANE, MARKED
 from vipalived.settings.model import AgentImage, Image
-from vipalived.settings.rights import excesses
-from vipalived.settings.rule import Facts, Rule, error, warning, when
+from vipalived.settings.rights import Rights, excesses
+from vipalived.settings.rule import Check, Facts, Rule, error, warning, when
 
 RESERVED_LABELS = ("app.kubernetes.io/name", "app.kubernetes.io/instance")
 CHECKSUM_ANNOTATION = "checksum/configmap"
@@ -47,18 +47,19 @@ def _rights(path: str) -> tuple[Rule, ...]:
     agent = path.startswith("agent.")
     engine = "$runsAgent" if agent else "(not $runsAgent)"
 
-    def found(facts: Facts, what: Iterable[str]) -> list[str]:
-        return [*what] if facts.runs_agent is agent else []
+    def of(look: Callable[[Rights], Iterable[str]]) -> Check:
+        """Asked only where it is the engine's: the other one may be of any shape."""
+        return lambda facts: look(facts.rights) if facts.runs_agent is agent else ()
 
-    def lacks(facts: Facts, name: str) -> bool:
-        return name in facts.rights.missing and name not in facts.rights.dropped
+    def unasked(rights: Rights) -> bool:
+        return "NET_RAW" in rights.missing and "NET_RAW" not in rights.dropped
 
     return (
         error(
             path,
             "without NET_ADMIN nothing in a container can add an address",
             f"add `NET_ADMIN` to `{path}.capabilities.add`",
-            lambda f: found(f, when("NET_ADMIN" in f.rights.missing, "a container without it")),
+            of(lambda rights: when("NET_ADMIN" in rights.missing, "a container without it")),
             f'and {engine} (has "NET_ADMIN" $rights.missing)',
             reads=f"{path} engine",
         ),
@@ -66,7 +67,7 @@ def _rights(path: str) -> tuple[Rule, ...]:
             path,
             "without NET_RAW nothing in a container can send or hear advertisements",
             f"add `NET_RAW` to `{path}.capabilities.add`",
-            lambda f: found(f, when("NET_RAW" in f.rights.dropped, "NET_RAW is dropped")),
+            of(lambda rights: when("NET_RAW" in rights.dropped, "NET_RAW is dropped")),
             f'and {engine} (has "NET_RAW" $rights.dropped)',
             reads=f"{path} engine",
         ),
@@ -74,7 +75,7 @@ def _rights(path: str) -> tuple[Rule, ...]:
             path,
             "not every container runtime gives NET_RAW to a container that does not ask for it (CRI-O does not)",
             f"add `NET_RAW` to `{path}.capabilities.add`: without it nobody can send or hear advertisements",
-            lambda f: found(f, when(lacks(f, "NET_RAW"), "a container that does not")),
+            of(lambda rights: when(unasked(rights), "a container that does not")),
             f'and {engine} (has "NET_RAW" $rights.missing) (not (has "NET_RAW" $rights.dropped))',
             reads=f"{path} engine",
         ),
@@ -82,7 +83,7 @@ def _rights(path: str) -> tuple[Rule, ...]:
             path,
             "only root of a container has the capabilities that it is given",
             "leave `runAsUser` and `runAsNonRoot` out, here and in `podSecurityContext`",
-            lambda f: found(f, when(f.rights.stranger, f.rights.stranger)),
+            of(lambda rights: when(rights.stranger, rights.stranger)),
             f"and {engine} $rights.notRoot",
             reads=f"{path} podSecurityContext engine",
         ),

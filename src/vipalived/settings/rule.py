@@ -15,13 +15,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Literal
 
 from vipalived.errors import Problem
 from vipalived.settings.addresses import parse_address
 from vipalived.settings.model import KubernetesObject, Settings, addresses_of
-from vipalived.settings.rights import rights
+from vipalived.settings.rights import Rights, rights
 
 PART_OF_A_CORE = r"0*[1-9][0-9]{0,2}m|0?\.[0-9]*[1-9][0-9]*"
 
@@ -42,7 +42,6 @@ class Facts:
         self.vips = settings.vips
         self.url_host = _host(settings.health_check.url)
         self.cpu_limit = _cpu_limit(settings.resources)
-        self.rights = rights(settings)
         self.sizes = {router.family: len(router.written) for router in settings.virtual_routers()}
         self.families = [router.family for router in settings.virtual_routers()]
         self.peers = [parse_address(peer) for peer in instance.unicast_peers]
@@ -65,6 +64,11 @@ class Facts:
             for state, priority in zip(written, self.priorities, strict=True)
             if state == "MASTER" and priority != 255
         ]
+
+    @cached_property
+    def rights(self) -> Rights:
+        """Of the engine's container; only for who reads no invalid security context."""
+        return rights(self.settings)
 
 
 Check = Callable[[Facts], Iterable[str]]
