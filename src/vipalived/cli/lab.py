@@ -132,9 +132,6 @@ def run(
         click.echo(f"rehearsing {default}, as the values deploy it; `--engine` rehearses another", err=True)
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
-    programme = order.programme()
-    trials = f"{len(programme)} trial{'' if len(programme) == 1 else 's'}"
-    click.echo(f"{trials}, about {duration(sum(case.lasts for case in programme))}", err=True)
     sys.exit(launch.launch(order, json_file, html_file, keep_logs))
 
 
@@ -185,11 +182,18 @@ def inside(descriptor: int) -> None:
     signal.signal(signal.SIGINT, lambda *_: interrupted.set())
     with os.fdopen(descriptor) as file:
         order = Order.from_json(file.read())
+    _announce(order)
     audience = _Audience(order)
     with audience.progress:
         report, complete = run.carry_out(order, audience, interrupted.is_set)
     show(Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH), report)
     sys.exit(_verdict(report, order, complete=complete))
+
+
+def _announce(order: Order) -> None:
+    programme = order.programme()
+    trials = f"{len(programme)} trial{'' if len(programme) == 1 else 's'}"
+    click.echo(f"{trials}, about {duration(sum(case.lasts for case in programme))}", err=True)
 
 
 class _Audience:
