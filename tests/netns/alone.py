@@ -127,6 +127,8 @@ class Agent:
         """Descriptors, and KiB of memory, at rest: what may be in use for a moment is not in all of the looks."""
         here, looks = Path(f"/proc/{self.process.pid}"), []
         self.ask("status")
+        children = here / "task" / here.name / "children"
+        wait(lambda: not children.read_text(), 4 * START, "an end of reading settings")
         for _ in range(5):
             time.sleep(MASTER_DOWN)
             looks.append(len(list((here / "fd").iterdir())))

@@ -83,8 +83,8 @@ class Lab:
 
 
 def _with_engine(options: Sequence[str]) -> list[str]:
-    """keepalived, where nothing else is asked for: it is the reference."""
-    chosen = {"--engine", "--keepalived"} & set(options)
+    """keepalived, where nothing else is asked for: it is the reference. Mixed scenarios bring their engines along."""
+    chosen = {"--engine", "--keepalived", "mixed-stop", "mixed-crash"} & set(options)
     return list(options) if chosen else ["--engine", "keepalived", *options]
 
 
