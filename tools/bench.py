@@ -69,7 +69,7 @@ RUNS = {
     ),
     "release": Run(("release", "reload"), engines=("native",), repeat=30),
     "api-slow": Run(("api-slow",), engines=CHECKED, repeat=10),
-    "mixed": Run(("mixed",), repeat=5),
+    "mixed": Run(("mixed",), engines=(), repeat=5),
     "baseline": Run(
         ("control", "stop", "crash", "kill", "freeze", "partition", "rolling", "return"),
         engines=("keepalived", "keepalived-0.2.3"),
