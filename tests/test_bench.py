@@ -11,7 +11,6 @@ from vipalived.cli.main import run
 from vipalived.lab import launch
 from vipalived.lab.programme import Order
 
-
 RUNS = runpy.run_path(str(ROOT / "tools" / "bench.py"), run_name="bench")["RUNS"]
 
 
@@ -25,7 +24,9 @@ def test_the_lab_takes_each_run_of_the_bench(name: str, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(launch, "launch", remember)
     chosen = RUNS[name]
-    assert run(["lab", "run", *chosen.options(None)]) == 0
+    with pytest.raises(SystemExit) as ended:
+        run(["lab", "run", *chosen.options(None)])
+    assert ended.value.code == 0
     [order] = ordered
     assert order.repeat == chosen.repeat
     assert {case.engine.name.partition(">")[0] for case in order.programme()} >= set(chosen.engines)
