@@ -84,6 +84,13 @@ def test_another_image_and_command_may_ask(helm: Path, tmp_path: Path, engine: s
     assert container["env"] == [{"name": "URL", "value": "https://172.16.101.101:6443/livez"}]
 
 
+def test_common_labels_and_annotations_stand_beside_its_own(helm: Path, tmp_path: Path) -> None:
+    common = "commonLabels: {team: net, app.kubernetes.io/component: vip}, commonAnnotations: {a: b, helm.sh/hook: x}"
+    metadata = pod(helm, tmp_path, f"{{{common}}}")["metadata"]
+    assert (metadata["labels"]["team"], metadata["labels"]["app.kubernetes.io/component"]) == ("net", "vip")
+    assert (metadata["annotations"]["a"], metadata["annotations"]["helm.sh/hook"]) == ("b", "test")
+
+
 def test_a_static_pod_has_no_test(helm: Path, tmp_path: Path) -> None:
     rendered = template(helm, "{static: true}", tmp_path, tests=True)
     assert [found["kind"] for found in rendered.objects] == ["Pod"]
