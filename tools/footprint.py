@@ -16,8 +16,8 @@ from typing import Any
 import trustme
 
 from vipalived.lab import sandbox
-from vipalived.lab.daemon import Command, Daemon
-from vipalived.lab.engines import API_SERVER
+from vipalived.lab.daemon import Daemon
+from vipalived.lab.engines import API_SERVER, agent
 from vipalived.lab.plan import plan
 from vipalived.lab.servers import api_servers
 from vipalived.lab.stage import PORT
@@ -69,16 +69,12 @@ def values(case: Case, router: int) -> Settings:
 
 
 def start(world: World, node: str, routers: list[Settings]) -> list[Daemon]:
-    """An agent on the node for each virtual router; the lab's own would ask the API server in any case."""
+    """An agent on the node for each virtual router; `Native.prepare` would have it ask the API server in any case."""
     daemons = []
     for index, settings in enumerate(routers):
         place = world.place / f"{node}-{index}"
         place.mkdir()
-        file = place / "values.yaml"
-        file.write_text(settings.model_dump_json(by_alias=True, exclude={"global_"}, exclude_none=True))
-        words = ("-m", "vipalived", "agent", "-f", str(file), "--node", node, "--run-dir", str(place / "run"))
-        command = ["setpriv", "--bounding-set=-all,+net_admin,+net_raw", "--", *sandbox.python(*words)]
-        daemons.append(Daemon(node, world.enter(node), Command(command), place / "log"))
+        daemons.append(Daemon(node, world.enter(node), agent(node, settings, place), place / "log"))
     return daemons
 
 

@@ -84,11 +84,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("command", OURS)
 def test_each_command_of_ours_is_understood(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     context: click.Context = click.Context(cli, info_name="vipalived")
-    group, rest = cli, [_HERE.sub("./", word) for word in words(command)]
-    if rest == ["--version"]:
-        assert run(rest) == 0
-        return
-    one: click.Command = group
+    one: click.Command = cli
+    rest = [_HERE.sub("./", word) for word in words(command)]
     while isinstance(one, click.Group):
         found = one.get_command(context, rest[0])
         assert found is not None, rest

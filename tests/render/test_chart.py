@@ -145,7 +145,7 @@ def test_the_schema_refuses_unknown_keys_and_is_complete() -> None:
 
 def test_the_chart_tells_the_form_of_each_text_in_words() -> None:
     text = chart.forms_template()
-    assert text == chart_file("templates/_forms.tpl").read_text(encoding="utf-8")
+    assert text == (ROOT / "charts" / "vipalived" / "templates" / "_forms.tpl").read_text(encoding="utf-8")
     forms = {
         ".".join(form["steps"]): form for form in json.loads(text[text.index("\n[") : text.rindex("]") + 1])
     }
@@ -159,7 +159,3 @@ def test_the_chart_tells_the_form_of_each_text_in_words() -> None:
         "podLabels.*",
     } <= forms.keys()
     assert all(re.compile(form["pattern"]) and form["words"] for form in forms.values())
-
-
-def chart_file(name: str) -> Path:
-    return ROOT / "charts" / "vipalived" / name

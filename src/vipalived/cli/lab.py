@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -182,24 +183,20 @@ def inside(descriptor: int) -> None:
     signal.signal(signal.SIGINT, lambda *_: interrupted.set())
     with os.fdopen(descriptor) as file:
         order = Order.from_json(file.read())
-    _announce(order)
-    audience = _Audience(order)
+    programme = order.programme()
+    trials = f"{len(programme)} trial{'' if len(programme) == 1 else 's'}"
+    click.echo(f"{trials}, about {duration(sum(case.lasts for case in programme))}", err=True)
+    audience = _Audience(programme)
     with audience.progress:
         report, complete = run.carry_out(order, audience, interrupted.is_set)
     show(Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH), report)
     sys.exit(_verdict(report, order, complete=complete))
 
 
-def _announce(order: Order) -> None:
-    programme = order.programme()
-    trials = f"{len(programme)} trial{'' if len(programme) == 1 else 's'}"
-    click.echo(f"{trials}, about {duration(sum(case.lasts for case in programme))}", err=True)
-
-
 class _Audience:
     """Shows each trial as a line, and a bar for all of them where there is a terminal."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, programme: Sequence[Case]) -> None:
         from rich.console import Console
         from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -212,7 +209,6 @@ class _Audience:
             transient=True,
             refresh_per_second=2,  # drawing takes time from the nodes
         )
-        programme = order.programme()
         self._names = [case.scenario for case in programme], [case.engine.name for case in programme]
         self._task = self.progress.add_task("building the lab", total=len(programme))
 

@@ -199,17 +199,9 @@ class Native:
         return version("vipalived")
 
     def prepare(self, node: str, settings: Settings, directory: Path) -> Command:
-        """`vipalived agent` with the values in a file of its own."""
+        """The agent with the operator's values, but for what only the lab knows."""
         told = {"health_check": _check(settings), "agent": settings.agent.model_copy(update=_AGENT)}
-        values = settings.model_copy(update=told | {"engine": "native"}).model_dump(
-            by_alias=True, exclude={"global_"}, exclude_none=True
-        )
-        # The agent watches the file: it must never be seen half-written.
-        new, file = directory / "values.new", directory / "values.yaml"
-        new.write_text(json.dumps(values, indent=1))
-        new.rename(file)
-        words = python("-m", "vipalived", "agent", "-f", str(file), "--node", node, *_run_dir(directory))
-        return Command(["setpriv", "--bounding-set=-all,+net_admin,+net_raw", "--", *words])
+        return agent(node, settings.model_copy(update=told | {"engine": "native"}), directory)
 
     def ready(self, log: str) -> bool:
         """The engine says which state it enters, and the health check what it thinks of the API server."""
@@ -222,6 +214,17 @@ class Native:
     def release(self, directory: Path) -> Sequence[str]:
         """`vipalived release`."""
         return python("-m", "vipalived", "release", *_run_dir(directory))
+
+
+def agent(node: str, settings: Settings, directory: Path) -> Command:
+    """`vipalived agent` with the values in a file of its own, and no capability that it does not need."""
+    values = settings.model_dump(by_alias=True, exclude={"global_"}, exclude_none=True)
+    # The agent watches the file: it must never be seen half-written.
+    new, file = directory / "values.new", directory / "values.yaml"
+    new.write_text(json.dumps(values, indent=1))
+    new.rename(file)
+    words = python("-m", "vipalived", "agent", "-f", str(file), "--node", node, *_run_dir(directory))
+    return Command(["setpriv", "--bounding-set=-all,+net_admin,+net_raw", "--", *words])
 
 
 def _check(settings: Settings) -> HealthCheck:
