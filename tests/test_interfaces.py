@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_interface
 
 import pytest
 
-from vipalived.interfaces import Choice, DefaultRoute, Device, Undecided, choose
+from vipalived.interfaces import Choice, DefaultRoute, Device, Undecided, choose, missing
 
 
 def device(name: str, index: int, *addresses: str, flags: str = "BROADCAST MULTICAST UP") -> Device:
@@ -115,3 +115,8 @@ def test_what_cannot_hold_a_vip_is_no_candidate(unable: Device) -> None:
     assert chosen("198.18.0.100", devices=(unable, ETH0)).interface == "eth0"
     with pytest.raises(Undecided):
         chosen("198.18.0.100", devices=(unable,), routes=(TO_ETH0,))
+
+
+def test_who_waits_for_an_interface_names_those_that_there_are() -> None:
+    assert missing("eth0", ["ens3", "ens4"]) == "the interface eth0; this node has ens3, ens4"
+    assert missing("eth0", []) == "the interface eth0; this node has none that could have a VIP"

@@ -77,7 +77,7 @@ RUNS = {
     ),
 }
 """By name: what the files are called."""
-TOOLS = {"footprint": "footprint.py", "pod-soak": "pod_soak.py"}
+TOOLS = {"footprint": "footprint.py", "startup": "startup.py", "pod-soak": "pod_soak.py"}
 """What is measured by a program of its own."""
 NAMES = (*RUNS, *TOOLS)
 

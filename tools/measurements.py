@@ -187,6 +187,21 @@ def footprint_table(report: Row) -> str:
     return "\n".join(lines) + f"\n\nOver {report['seconds']:g} s, with two nodes and nothing else to do.\n"
 
 
+def startup_table(report: Row) -> str:
+    """From exec until the agent takes part."""
+    lines = [
+        "| CPU limit | start | seconds: median | max | seconds of CPU: median |",
+        "|---|---|--:|--:|--:|",
+    ]
+    rows = report["rows"]
+    for limit, begun in dict.fromkeys((row["limit"], row["start"]) for row in rows):
+        mine = [row for row in rows if (row["limit"], row["start"]) == (limit, begun)]
+        took, used = ([row[key] for row in mine] for key in ("seconds", "cpu"))
+        cells = (f"{statistics.median(took):.2f}", f"{max(took):.2f}", f"{statistics.median(used):.2f}")
+        lines.append("| " + " | ".join((limit, begun, *cells)) + " |")
+    return "\n".join(lines) + f"\n\n{len(rows) // (len(lines) - 2)} trials of each.\n"
+
+
 def pods_table(report: Row) -> str:
     """The pods' hour."""
     lines = [
@@ -250,6 +265,7 @@ def main() -> None:
     replace_section(document, "every figure", long_table(runs))
     for section, name, table in (
         ("footprint", "footprint", footprint_table),
+        ("startup", "startup", startup_table),
         ("pods", "pod-soak", pods_table),
     ):
         if report := fresh(name):

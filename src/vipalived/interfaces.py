@@ -41,7 +41,17 @@ class Device:
     @property
     def able(self) -> bool:
         """Whether a VIP could be there at all."""
-        return not self.flags & set(UNABLE) and not re.match(NEVER, self.name)
+        return able(self.name, self.flags)
+
+
+def able(name: str, flags: frozenset[str]) -> bool:
+    """Whether a VIP could be on an interface of this name, with these flags of `UNABLE`."""
+    return not flags & set(UNABLE) and not re.match(NEVER, name)
+
+
+def missing(name: str, others: Sequence[str]) -> str:
+    """What is waited for where there is no interface of this name, but others that are able."""
+    return f"the interface {name}; this node has {', '.join(others) or 'none that could have a VIP'}"
 
 
 @dataclass(frozen=True, slots=True)

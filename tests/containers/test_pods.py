@@ -113,7 +113,11 @@ def test_a_pod_with_a_bad_value_is_never_ready_and_says_why(cluster: Cluster) ->
         cluster.kubelets[backup].stop()
         bad = cluster.kubelet(backup, "keepalived.vrrpInstance.interface=eth9")
         bad.start()
-        until(lambda: "vipalived: waiting for the interface eth9\n" in bad.logs(), START, "its complaint")
+        until(
+            lambda: "vipalived: waiting for the interface eth9; this node has eth0\n" in bad.logs(),
+            START,
+            "its complaint",
+        )
         assert not bad.probe("startupProbe")
         began = time.monotonic()
         bad.stop()

@@ -103,8 +103,8 @@ class Agent:
     def until(self, text: str, seconds: float = START + MASTER_DOWN + SLACK) -> None:
         wait(lambda: self.said(text), seconds, f"`{text}` in\n{self.log.read_text()}")
 
-    def master(self) -> Agent:
-        self.until("-> MASTER")
+    def master(self, seconds: float = START + MASTER_DOWN + SLACK) -> Agent:
+        self.until("-> MASTER", seconds)
         wait(held, SLACK, "the VIP")
         return self
 
@@ -161,6 +161,29 @@ def leftover(place: Path) -> None:
     assert agent.said("INITIALIZE -> ADOPTING (leftover-address-adopted)")
     agent.process.kill()
     agent.process.wait()
+
+
+def restarted(place: Path) -> None:
+    """The next process of the same values reads them no more, and says what is to be said of them all the same."""
+    words = ("--set", "engine=native,keepalived.vrrpInstance.advertInt=0.09")
+    file, warning = (
+        place / "run" / "plan",
+        "warning: agent resources: a CPU limit and `advertInt` below 0.1 s",
+    )
+    inodes = []
+    for count in (1, 2):
+        agent = Agent(place, engine=words)
+        wait(lambda: agent.log.read_text().count("-> MASTER") == count, START, "a Master")  # noqa: B023 - now
+        assert agent.log.read_text().count(warning) == count, agent.log.read_text()
+        inodes.append(file.stat().st_ino)
+        agent.process.kill()
+        agent.process.wait()
+    assert inodes[0] == inodes[1]
+    agent.values.write_text("keepalived: {vrrpInstance: {virtualIpAddresses: [198.18.0.101/24]}}\n")
+    agent = Agent(place, engine=words)
+    wait(lambda: "198.18.0.101" in shell("ip address show v0"), START, "the second VIP")
+    assert file.stat().st_ino != inodes[0]
+    agent.end()
 
 
 def deleted(place: Path) -> None:
@@ -221,6 +244,7 @@ def vanishing(place: Path) -> None:
     agent = Agent(place).master()
     shell("ip link del v0")
     agent.until("MASTER -> INITIALIZE (link-down)")
+    agent.until("waiting for the interface v0; this node has none that could have a VIP", SLACK)
     link()
     agent.until("INITIALIZE -> BACKUP (link-up)", SLACK)
     wait(held, MASTER_DOWN + SLACK, "the VIP on the new interface")
@@ -518,6 +542,7 @@ if __name__ == "__main__":
             story.__name__: story
             for story in (
                 leftover,
+                restarted,
                 deleted,
                 reload,
                 second,

@@ -1,4 +1,4 @@
-"""Clients that behave badly; the story is in `clients.py`."""
+"""Clients that behave badly, or never stop; the stories are in `clients.py`."""
 
 from __future__ import annotations
 
@@ -10,4 +10,9 @@ pytestmark = [pytest.mark.netns, pytest.mark.untimed]
 
 
 def test_ten_thousand_bad_clients_move_nothing() -> None:
-    tell("clients.py", seconds=240)
+    tell("clients.py", "assailed", seconds=240)
+
+
+@pytest.mark.parametrize("seconds", [15, pytest.param(600, marks=pytest.mark.soak)])
+def test_scraping_each_second_moves_nothing(seconds: int) -> None:
+    tell("clients.py", "scraped", str(seconds), seconds=seconds + 60)

@@ -58,7 +58,17 @@ def test_each_takes_over_from_the_other_in_every_form_of_vrrp(lab: Lab) -> None:
 @pytest.mark.parametrize(
     "story",
     [
-        *("leftover", "deleted", "reload", "second", "vanishing", "carrier", "readdressed", "elsewhere"),
+        *(
+            "leftover",
+            "restarted",
+            "deleted",
+            "reload",
+            "second",
+            "vanishing",
+            "carrier",
+            "readdressed",
+            "elsewhere",
+        ),
         *("late_source", "known_source"),
         *(
             "permission",

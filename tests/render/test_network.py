@@ -250,7 +250,7 @@ def test_the_script_waits_for_what_comes_late_and_says_so_once(shell: str, tmp_p
         assert inside.run("ip", "address", "add", "198.18.0.2/24", "dev", "late0").code == 0
         assert "  interface late0\n" in start.ready()
         assert [line for line in start.said("started") if line[0] != " "] == [
-            "waiting for the interface late0",
+            "waiting for the interface late0; this node has peer0, eth0",
             said,
             "speaks from 198.18.0.2, as the values say",
             "started",
@@ -319,7 +319,9 @@ def test_a_tracked_interface_is_waited_for(tmp_path: Path) -> None:
     layer = values([FOUR], trackInterface=["eth1", "enp9s0"])
     with namespace(tmp_path, ["eth0", "eth1"]) as inside:
         start = Start(inside, tmp_path / "sh", "sh", layer)
-        assert start.said("  hint: ")[0] == "waiting for the interface enp9s0"
+        assert start.said("  hint: ")[0] == (
+            "waiting for the interface enp9s0; this node has peer0, eth0, peer1, eth1"
+        )
         for words in ("link add eth2 type veth peer name eth3", "link property add dev eth2 altname enp9s0"):
             assert inside.run("ip", *words.split()).code == 0
         assert "  track_interface {\n    eth1\n    eth2\n  }\n" in start.ready()

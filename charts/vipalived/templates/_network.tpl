@@ -110,6 +110,10 @@ function source(version, sought,   at, each, primary) {
 }
 function say(text) { said = said "# vipalived: " text "\n" }
 function wait(reason) { print "waiting for " reason; exit 1 }
+function missing(name,   at, names) {
+  for (at = 1; at <= ables; at++) names = names (at > 1 ? ", " : "") usable[at]
+  wait("the interface " name "; this node has " (ables ? names : "none that could have a VIP"))
+}
 FNR == NR {
   line[++lines] = $0
   own = $1 == "@" ENVIRON["NODE_NAME"]
@@ -135,7 +139,10 @@ $3 ~ /^</ {
   name = $2
   sub(/[@:].*/, "", name)
   number[name] = $1 + 0
-  if ($3 !~ /LOOPBACK|POINTOPOINT|NOARP/ && name !~ /^(cali|cbr|cilium|cni|docker|dummy|flannel|kube-|lo$|lxc|lxdbr|nerdctl|nodelocaldns|ovn-k8s|podman|tunl|veth|virbr|vxlan[.]|weave|antrea-|br-[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]$)/) able[name] = 1
+  if ($3 !~ /LOOPBACK|POINTOPOINT|NOARP/ && name !~ /^(cali|cbr|cilium|cni|docker|dummy|flannel|kube-|lo$|lxc|lxdbr|nerdctl|nodelocaldns|ovn-k8s|podman|tunl|veth|virbr|vxlan[.]|weave|antrea-|br-[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]$)/) {
+    able[name] = 1
+    usable[++ables] = name
+  }
   for (at = 4; at < NF; at++) if ($at == "altname") {
     other = $(at + 1)
     sub(/\\$/, "", other)
@@ -184,14 +191,14 @@ END {
     device = part[1]
     say("interface auto: " reason)
   } else if (!(wanted in number)) {
-    if (!(wanted in called)) wait("the interface " wanted)
+    if (!(wanted in called)) missing(wanted)
     device = called[wanted]
     say(wanted " is another name of " device)
   }
   if (device in others) delete sole[device]
   reason = device in leased ? leased[device] : sole[device]
   if (reason != "") wait("another VIP: " reason " is this node\047s own address on " device)
-  for (name in tracked) if (!(name in number) && !(name in called)) wait("the interface " name)
+  for (name in tracked) if (!(name in number) && !(name in called)) missing(name)
   for (version = 4; version <= 6; version += 2) if (peers[version]) {
     sought = value["$SOURCE" version]
     reason = source(version, sought)

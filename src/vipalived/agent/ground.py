@@ -15,6 +15,7 @@ from vipalived.agent.log import Log
 from vipalived.agent.member import Member
 from vipalived.agent.plan import MemberPlan, Plan
 from vipalived.agent.readers import Readers
+from vipalived.interfaces import missing
 from vipalived.net.kernel import Kernel
 from vipalived.net.view import AddressChange, Change, LinkChange, Source, View
 from vipalived.vrrp import router
@@ -297,7 +298,7 @@ class Ground:
 
     def _explain(self, link: LinkChange | None, sources: Iterable[object]) -> None:
         if link is None:
-            self._trouble("link", f"waiting for the interface {self.plan.interface}")
+            self._trouble("missing", f"waiting for {missing(self.plan.interface, self.view.able())}")
         elif link.mac is None:
             self._trouble(
                 "link",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
-from vipalived.agent import log, process, signals
+from vipalived.agent import kept, log, process, signals
 from vipalived.agent.child import Child
 from vipalived.agent.plan import Plan
 from vipalived.agent.service import Service, Sources
@@ -27,8 +28,6 @@ def run(sources: Sources) -> int:
     if plan is None:
         return ExitCode.OK
     log.to_stderr(plan.log_format, plan.log_level)
-    if plan.endpoint is not None:
-        import vipalived.agent.metrics  # noqa: F401 - the first scrape must not wait for it
 
     async def serve() -> None:
         await Service(sources, plan).serve()
@@ -39,7 +38,7 @@ def run(sources: Sources) -> int:
 
 def _read(sources: Sources) -> Plan | None:
     """The settings; None when the agent is to end before."""
-    child = Child(sources.read)
+    child = Child(partial(kept.read, sources))
     while not signals.ending():
         if child.says(_LOOK) and child.read():
             return child.result()

@@ -97,9 +97,10 @@ class Plan:
     """A node's virtual router on an interface; `tracked` are further interfaces that must be up.
 
     `unnamed`: there are values for single nodes, and none for this one.
-    `endpoint` is the address and port of the HTTP endpoint; None where there is none, as for `health`;
+    `endpoint` is the address and port of the HTTP endpoint; None where there is none, as for `health`.
     Where the values say `auto`, that is the interface's name until `on`
-    has put one in its place; `chosen` is why it is that one.
+    has put one in its place; `chosen` is why it is that one. `warnings` are what the operator should know of the
+    values.
     """
 
     interface: str
@@ -113,6 +114,7 @@ class Plan:
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     automatic: bool = False
     chosen: str = ""
+    warnings: tuple[str, ...] = ()
 
     def on(self, interface: str, why: str) -> Plan:
         """The same on this interface, in place of `auto`."""
@@ -161,8 +163,8 @@ def _kind(auth: Auth | None) -> AuthType | None:
     return auth.type if auth is not None else None
 
 
-def plan(settings: Settings, node: str) -> Plan:
-    """What the node of this host name runs."""
+def plan(settings: Settings, node: str, warnings: tuple[str, ...] = ()) -> Plan:
+    """What the node of this host name runs; the values may have given rise to warnings."""
     node = settings.node_name(node)
     own, instance = settings.node(node), settings.keepalived.vrrp_instance
     tracked = dict.fromkeys(name for name in instance.track_interface if name != own.interface)
@@ -179,6 +181,7 @@ def plan(settings: Settings, node: str) -> Plan:
         log_format=agent.log_format,
         log_level=agent.log_level,
         automatic=own.interface == AUTO,
+        warnings=warnings,
     )
 
 

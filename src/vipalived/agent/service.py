@@ -10,10 +10,11 @@ import asyncio
 import math
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from vipalived.agent import absence, interface, log, process, signals
+from vipalived.agent import absence, interface, kept, log, process, signals
 from vipalived.agent.checker import Checker
 from vipalived.agent.control import Control
 from vipalived.agent.endpoint import Endpoint
@@ -40,11 +41,13 @@ ReadPlan = Callable[[], Plan]
 class Sources:
     """Where the settings come from: `read` is called in a child process, again when one of `files` changes.
 
-    Without files they cannot change; `directory` is where the agent keeps its sockets and files.
+    Without files they cannot change. `options` are what else they are made of; None where they have parts that may
+    change unseen. `directory` is where the agent keeps its sockets and files.
     """
 
     read: ReadPlan
     files: Sequence[Path]
+    options: tuple[str, ...] | None
     directory: Path
 
 
@@ -64,7 +67,7 @@ class Service:
         self._next: Plan | None = plan
         self._superseded = asyncio.Event()
         self._terminating = asyncio.Event()
-        self._reader = Reader(sources.read, self._follow, self._refuse)
+        self._reader = Reader(partial(kept.read, sources), self._follow, self._refuse)
         self._rejoining: asyncio.TimerHandle | None = None
         self._changing_check = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
@@ -99,6 +102,8 @@ class Service:
                 task.cancel()
 
     def _introduce(self, plan: Plan) -> None:
+        for warning in plan.warnings:
+            self._log.warn(warning)
         if plan.unnamed:
             self._log.say(f"`nodes` does not name {plan.node}, which has the values for all nodes")
 
@@ -136,6 +141,8 @@ class Service:
                 engine.start(inherited=seat.inherited)
                 if self._released_until is not None:
                     engine.release(forced=True, conclude=self._conclude)
+                if plan.endpoint is not None:
+                    import vipalived.agent.metrics  # noqa: F401 - neither the election nor a scrape waits for it
                 process.settle()
                 await self._first(engine.ended.wait(), self._escape())
             finally:
@@ -378,7 +385,7 @@ class Service:
         if plan.endpoint != newest.endpoint:
             self._open_endpoint(plan)
         log.set_level(plan.log_level)
-        if plan.unnamed != newest.unnamed:
+        if (plan.unnamed, plan.warnings) != (newest.unnamed, newest.warnings):
             self._introduce(plan)
         if engine is None or self._next is not None or self._terminating.is_set():
             # There is none yet, or it makes way for a successor: this plan is the successor's.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vipalived.cli.options import Assignment, load_settings, run_directory_option, values_options
+from vipalived.cli.options import Assignment, read_layers, run_directory_option, values_options
 from vipalived.errors import InvalidSettings, Problem
 
 if TYPE_CHECKING:
@@ -73,13 +73,20 @@ def agent(
 
     def read() -> Plan:
         from vipalived.agent.plan import plan
+        from vipalived.settings import load
 
-        settings = load_settings(values, assignments, values_text)
-        if not settings.runs_agent:
+        loaded = load(read_layers(values, assignments, values_text))
+        if not loaded.settings.runs_agent:
             message = "expected `native`, found `keepalived`, which runs without an agent"
             hint = "add `--set engine=native`"
             raise InvalidSettings((Problem("engine", message, hint),))
-        return plan(settings, name)
+        warnings = tuple(f"{warning} ({warning.hint})" for warning in loaded.warnings)
+        return plan(loaded.settings, name, warnings)
 
-    files = () if Path("-") in values else values
-    return main.run(Sources(read, files, run_directory))
+    from_stdin, from_others = Path("-") in values, any(one.option == "--set-file" for one in assignments)
+    options = (name, values_text or "", *map(repr, assignments))
+    return main.run(
+        Sources(
+            read, () if from_stdin else values, None if from_stdin or from_others else options, run_directory
+        )
+    )

@@ -160,12 +160,12 @@ def _read(path: Path) -> str:
 
 
 def load_settings(
-    values: Sequence[Path], assignments: Sequence[Assignment], text: str | None = None, *, warns: bool = True
+    values: Sequence[Path], assignments: Sequence[Assignment], *, warns: bool = True
 ) -> Settings:
     """The settings that the options make, with their warnings shown, if it `warns`; raises InvalidSettings."""
     from vipalived.settings import load
 
-    loaded = load(read_layers(values, assignments, text))
+    loaded = load(read_layers(values, assignments))
     for warning in loaded.warnings if warns else ():
         warn(warning)
     return loaded.settings

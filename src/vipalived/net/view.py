@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface
 
-from vipalived.interfaces import Device
+from vipalived.interfaces import Device, able
 from vipalived.vrrp.packet import IPAddress
 
 Interface = IPv4Interface | IPv6Interface
@@ -77,6 +77,11 @@ class View:
         """The link of that name, if there is one."""
         links = self.links.values()
         return next((link for link in links if name == link.name or name in link.alternatives), None)
+
+    def able(self) -> list[str]:
+        """The interfaces that a VIP could be on, the oldest first."""
+        links = sorted(self.links.values(), key=lambda link: link.index)
+        return [link.name for link in links if able(link.name, link.flags)]
 
     def macs(self) -> frozenset[bytes]:
         """Of all interfaces of this host."""
