@@ -11,7 +11,7 @@ OUT := out
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check generate bench interop soak lock format clean demo-packages test-packages interop-packages
+.PHONY: help setup demo test check generate bench interop soak lock format wheel chart sbom clean demo-packages test-packages interop-packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +72,15 @@ lock: ## resolve pyproject.toml anew into requirements*.txt (UPGRADE=1: to the n
 # What the image is made with and of: a part of the above, so that what was tested is what is shipped.
 	@$(LOCK) --constraint requirements.txt --group build --output-file requirements-build.txt
 	@$(LOCK) --constraint requirements.txt pyproject.toml --output-file requirements-image.txt
+
+wheel: $(STAMP) ## build the wheel into dist/: the same each time
+	@$(BIN)/hatchling build --target wheel
+
+chart: ## push the chart to TO=oci://REGISTRY/PATH, and print its digest (HELM=PROGRAM, OPTIONS="...")
+	@helm=$(or $(HELM),$$(python3 tools/helm.py 4)) && HELM="$$helm" sh tools/push_chart.sh $(TO) $(OPTIONS)
+
+sbom: $(STAMP) ## print what OF=chart, or OF=image with its files on stdin, is made of
+	@$(BIN)/python tools/sbom.py $(OF)
 
 clean: ## remove .venv, caches and results
 	@rm -rf $(VENV) $(OUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

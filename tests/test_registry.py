@@ -75,8 +75,8 @@ class Published:
 
 def publish(helm: Path, place: str, home: Path) -> Published:
     """As the release does it."""
-    script = str(ROOT / "tools" / "push_chart.sh")
-    done = run(helm, script, f"oci://{place}", "--plain-http", home=home)
+    words = ("make", "--silent", f"--directory={ROOT}", "chart", f"TO=oci://{place}", "OPTIONS=--plain-http")
+    done = run(helm, *words, home=home)
     assert done.returncode == 0, done.stderr
     return Published(f"oci://{place}/vipalived", done.stdout.removesuffix("\n"))
 
@@ -128,6 +128,17 @@ def test_the_newest_version_is_found_without_naming_it(
 ) -> None:
     there = template(helm, "{}", tmp_path, chart=published.place, more=["--plain-http"])
     assert there.objects[0]["metadata"]["labels"]["helm.sh/chart"] == f"vipalived-{CHART_VERSION}"
+
+
+def test_the_chart_is_found_by_the_digest_that_was_verified(
+    helm: Path, published: Published, tmp_path: Path
+) -> None:
+    there = template(
+        helm, "{}", tmp_path, chart=f"{published.place}@{published.digest}", more=["--plain-http"]
+    )
+    assert same(there.objects, template(helm, "{}", tmp_path).objects)
+    other = f"{published.place}@sha256:{'0' * 64}"
+    assert run(helm, str(helm), "pull", other, "--plain-http", home=tmp_path).returncode != 0
 
 
 @pytest.mark.parametrize(("what", "file"), [("values", "values.yaml"), ("readme", "README.md")])

@@ -22,7 +22,10 @@ TEXT = (ROOT / NAME).read_text(encoding="utf-8")
 # To YAML 1.1 the key `on` is true.
 RELEASE: dict[Any, Any] = yaml.safe_load(TEXT)
 JOBS: dict[str, dict[str, Any]] = RELEASE["jobs"]
-README = (ROOT / "charts/vipalived/README.md").read_text(encoding="utf-8")
+READMES = {
+    name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "charts/vipalived/README.md")
+}
+README = READMES["charts/vipalived/README.md"]
 REPOSITORY = "lexfrei/vipalived"
 
 
@@ -61,6 +64,7 @@ def test_another_tag_is_refused_by_every_file(tree: Path) -> None:
         "src/vipalived/release.py",
         "charts/vipalived/Chart.yaml",
         "charts/vipalived/README.md",
+        "README.md",
         "Containerfile",
         "CHANGELOG.md",
     }
@@ -79,7 +83,7 @@ def test_another_tag_is_refused_by_every_file(tree: Path) -> None:
             "charts/vipalived/README.md",
             f"refs/tags/v{CHART_VERSION}",
             "refs/tags/v0.0.1",
-            f"charts/vipalived/README.md: expected {CHART_VERSION}, found 0.0.1\n" * 2,
+            f"charts/vipalived/README.md: expected {CHART_VERSION}, found 0.0.1\n" * 4,
         ),
         ("Containerfile", "image.version", "image.v", ""),
         (
@@ -131,7 +135,7 @@ def test_nothing_is_published_before_the_tag_and_the_tests_are_good() -> None:
     assert JOBS["test"]["uses"] == "./.github/workflows/ci.yml"
     assert all({"version", "test"} <= before(job) for job in PUBLISHING)
     assert "image" in before("chart")
-    assert {"image", "chart"} <= before("publish-wheel")
+    assert {"image", "sbom", "chart"} <= before("publish-wheel")
 
 
 def test_no_job_may_do_more_than_it_must() -> None:
@@ -144,6 +148,7 @@ def test_no_job_may_do_more_than_it_must() -> None:
         "version": [],
         "test": [],
         "image": ["id-token", "packages"],
+        "sbom": [],
         "chart": ["attestations", "id-token", "packages"],
         "wheel": [],
         "publish-wheel": ["id-token"],
@@ -199,10 +204,23 @@ def test_every_expression_names_something_that_is_there(job: str) -> None:
         assert variables <= {*RELEASE["env"], *step.get("env", {}), "GITHUB_OUTPUT", "GITHUB_REF_NAME"}
 
 
-def test_the_script_of_the_chart_writes_the_output_that_is_signed() -> None:
-    [push] = steps("chart", "push_chart.sh")
+def test_what_pushes_the_chart_writes_the_output_that_is_signed() -> None:
+    [push] = steps("chart", "make --silent chart")
     assert push["id"] == "push"
     assert 'echo "digest=$digest" >>"$GITHUB_OUTPUT"' in push["run"]
+
+
+@pytest.mark.parametrize("job", [name for name in JOBS if "steps" in JOBS[name]])
+def test_each_step_that_packages_is_a_target_of_make(job: str) -> None:
+    """The tests call the same ones."""
+    called = {
+        target
+        for step in steps(job, "make ")
+        for target in re.findall(r"make (?:--silent )?(\w+)", step.get("run", ""))
+    }
+    assert called == {"chart": {"chart"}, "sbom": {"setup", "sbom"}, "wheel": {"wheel"}}.get(job, set())
+    targets = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert all(f"  make {target} " in targets for target in called)
 
 
 # What GitHub's issuer of tokens puts into the certificate of a workflow's run, by which cosign knows it again.
@@ -214,6 +232,15 @@ SIGNED = {
 }
 
 
+def commands(readme: str, command: str) -> list[tuple[str, str, str]]:
+    """What a command of cosign is shown for, and by whose identity and issuer."""
+    pattern = (
+        rf"{command} (\S+)(?: --type cyclonedx)? \\\n"
+        r'\s+--certificate-identity "(\S+)" \\\n\s+--certificate-oidc-issuer "(\S+)"'
+    )
+    return re.findall(pattern, readme)
+
+
 def pushed(job: str) -> str:
     """What the workflow pushes in that job."""
     if job == "image":
@@ -222,19 +249,15 @@ def pushed(job: str) -> str:
         tag = step["with"]["tags"].replace("${{ env.IMAGE }}", RELEASE["env"]["IMAGE"])
         return str(tag.replace("${{ needs.version.outputs.version }}", version))
     # Helm adds the chart's name, and its version as the tag.
-    [step] = steps("chart", "push_chart.sh")
-    assert '"oci://$CHARTS"' in step["run"]
+    [step] = steps("chart", "make --silent chart")
+    assert 'TO="oci://$CHARTS"' in step["run"]
     return f"{RELEASE['env']['CHARTS']}/vipalived:{CHART_VERSION}"
 
 
 @pytest.mark.parametrize("job", SIGNED)
 def test_what_the_readme_verifies_is_what_the_workflow_signs(job: str) -> None:
     assert pushed(job) == SIGNED[job]
-    commands = re.findall(
-        r'cosign verify (\S+) \\\n\s+--certificate-identity "(\S+)" \\\n\s+--certificate-oidc-issuer "(\S+)"\n',
-        README,
-    )
-    assert (SIGNED[job], IDENTITY, ISSUER) in commands
+    assert commands(README, "cosign verify").count((SIGNED[job], IDENTITY, ISSUER)) == 1
     [sign] = steps(job, "cosign sign")
     # By the digest of what this job pushed, of its own repository: a tag may have moved meanwhile.
     repository = {"image": "$IMAGE", "chart": "$CHARTS/vipalived"}[job]
@@ -244,15 +267,20 @@ def test_what_the_readme_verifies_is_what_the_workflow_signs(job: str) -> None:
     assert JOBS[job]["permissions"]["id-token"] == "write"
 
 
-def test_the_readme_verifies_nothing_else() -> None:
-    assert len(re.findall("cosign verify", README)) == len(SIGNED)
+@pytest.mark.parametrize("name", READMES)
+def test_the_readmes_verify_nothing_else(name: str) -> None:
+    verified = commands(READMES[name], "cosign verify") + commands(READMES[name], "cosign verify-attestation")
+    assert verified
+    assert len(verified) == len(re.findall("cosign verify", READMES[name]))
+    assert {what for what, _, _ in verified} <= set(SIGNED.values())
+    assert {(identity, issuer) for _, identity, issuer in verified} == {(IDENTITY, ISSUER)}
 
 
-def test_provenance_and_sbom_are_there_for_the_commands_that_show_them() -> None:
+def test_provenance_is_there_for_the_commands_that_show_it() -> None:
     [build] = steps("image", "docker/build-push-action")
-    assert (build["with"]["sbom"], build["with"]["provenance"]) == (True, "mode=max")
+    assert build["with"]["provenance"] == "mode=max"
     assert build["with"]["platforms"] == "linux/amd64,linux/arm64"
-    assert f"imagetools inspect {SIGNED['image']} --format '{{{{ json .SBOM }}}}'" in README
+    assert f"imagetools inspect {SIGNED['image']} --format '{{{{ json .Provenance }}}}'" in README
     [attest] = steps("chart", "attest-build-provenance")
     assert attest["with"] == {
         "subject-name": "${{ env.CHARTS }}/vipalived",
@@ -260,6 +288,26 @@ def test_provenance_and_sbom_are_there_for_the_commands_that_show_them() -> None
         "push-to-registry": True,
     }
     assert f"gh attestation verify oci://{SIGNED['chart']} --repo {REPOSITORY}\n" in README
+
+
+def test_an_sbom_is_attested_for_the_chart_and_for_the_image_on_each_platform() -> None:
+    [build] = steps("image", "docker/build-push-action")
+    platforms = [one.removeprefix("linux/") for one in build["with"]["platforms"].split(",")]
+    loop = f"for platform in {' '.join(platforms)}; do\n"
+    [make], [upload] = steps("sbom", "OF=image"), steps("sbom", "upload-artifact")
+    assert loop in make["run"]
+    assert make["env"] == {"DIGEST": "${{ needs.image.outputs.digest }}"}
+    assert JOBS["image"]["outputs"]["digest"] == "${{ steps.push.outputs.digest }}"
+    [download], [attest] = steps("chart", "download-artifact"), steps("chart", "cosign attest")
+    assert upload["with"]["path"] == download["with"]["path"] == "sbom/"
+    assert upload["with"]["name"] == download["with"]["name"]
+    assert loop in attest["run"]
+    words = "cosign attest --yes --type cyclonedx --predicate "
+    assert f'{words}sbom/chart.json "$CHARTS/vipalived@$DIGEST"\n' in attest["run"]
+    assert f'{words}"sbom/$platform.json" "$IMAGE@$OF_IMAGE"\n' in attest["run"]
+    assert attest["env"] == {"DIGEST": "${{ steps.push.outputs.digest }}", "OF_IMAGE": make["env"]["DIGEST"]}
+    for signed in SIGNED.values():
+        assert (signed, IDENTITY, ISSUER) in commands(README, "cosign verify-attestation")
 
 
 def test_the_chart_runs_the_image_that_is_published() -> None:

@@ -90,7 +90,9 @@ def test_every_make_target_that_is_spoken_of_exists(document: str) -> None:
     assert spoken_of <= listed
 
 
-@pytest.mark.parametrize("target", ["setup", "demo", "test", "check", "generate", "bench", "soak", "lock"])
+@pytest.mark.parametrize(
+    "target", ["setup", "demo", "test", "check", "generate", "bench", "soak", "lock", "wheel", "sbom"]
+)
 def test_make_can_plan_each_target(target: str) -> None:
     planned = make("--dry-run", target)
     assert planned.returncode == 0, planned.stderr

@@ -15,6 +15,7 @@ PLACES = {
     "pyproject.toml": r'^version = "(.*)"$',
     "src/vipalived/release.py": r'^CHART_VERSION = "(.*)"$',
     "charts/vipalived/Chart.yaml": r"^version: (.*)$",
+    "README.md": r"ghcr\.io/lexfrei/(?:charts/)?vipalived:(\S+)|@refs/tags/v([^\"\s]+)",
     "charts/vipalived/README.md": r"ghcr\.io/lexfrei/(?:charts/)?vipalived:(\S+)|@refs/tags/v([^\"\s]+)",
     "Containerfile": r'image\.version="(.*)"|--tag ghcr\.io/lexfrei/vipalived:(\S+)',
 }

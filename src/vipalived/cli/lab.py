@@ -110,6 +110,7 @@ def run(
     """Build nodes and a client in namespaces, let scenarios happen, and show what the client saw.
 
     Needs neither root nor a cluster, touches no network of this machine, and leaves nothing behind.
+    The daemons have the capabilities of the pods and, in `load` and `api-slow`, a CPU limit of 100m.
     Exit code 1 says that a bound was broken, or that the control lost datagrams.
     """
     from vipalived.lab import launch
