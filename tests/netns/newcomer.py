@@ -128,6 +128,37 @@ def answering(place: Path) -> None:
     end(one)
 
 
+def from_another_daemon(place: Path, interval: str = "0.1") -> None:
+    """Agents wait beside a daemon that is no VRRP, on its holder as elsewhere, and one has the VIP when it lets go."""
+    host = Host(place)
+    host.run("ip address add 198.18.0.100/32 dev v1")  # as kube-vip has it
+    advert = ("--set", f"keepalived.vrrpInstance.advertInt={interval}")
+    one = agent(place, *advert)
+    (place / "there").mkdir()
+    enter = ("nsenter", f"--net=/proc/{host.shell.pid}/ns/net")
+    on_v1 = ("--set", "keepalived.vrrpInstance.interface=v1")
+    other = Agent(place / "there", *enter, engine=(*NATIVE, *advert, *on_v1))
+    other.until("198.18.0.100 on v1 is this node's own address: taking no part")
+    kept_from_claiming(one, "")
+    assert not other.said("-> MASTER")
+
+    def theirs() -> bool:
+        return "198.18.0.100" in host.run("ip -4 address show v1")
+
+    began = time.monotonic()
+    host.run("ip address del 198.18.0.100/32 dev v1")
+    waiting = 3 * float(interval) + 1.0 + 3.61 * float(interval) + SLACK
+    wait(lambda: held() or theirs(), waiting, "one of them to have the VIP")
+    sys.stdout.write(f"{time.monotonic() - began:.2f} s\n")
+    master, backup = (one, other) if held() else (other, one)
+    master.until("-> MASTER")
+    wait(lambda: backup.status()["master"] is not None, START, "the other one to know it")
+    assert held() != theirs()
+    for each in (one, other):
+        each.process.kill()
+        each.process.wait()
+
+
 def other_vips(place: Path) -> None:
     """Another installation has our virtual router ID: it speaks our version, or another one."""
     host = Host(place)
@@ -249,5 +280,14 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as directory:
         {
             story.__name__: story
-            for story in (answering, other_vips, stranger, known_master, restarted, switched_off, automatic)
-        }[sys.argv[1]](Path(directory))
+            for story in (
+                answering,
+                from_another_daemon,
+                other_vips,
+                stranger,
+                known_master,
+                restarted,
+                switched_off,
+                automatic,
+            )
+        }[sys.argv[1]](Path(directory), *sys.argv[2:])

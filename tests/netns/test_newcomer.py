@@ -10,7 +10,17 @@ pytestmark = [pytest.mark.netns, pytest.mark.untimed]
 
 
 @pytest.mark.parametrize(
-    "story", ["answering", "other_vips", "stranger", "known_master", "restarted", "switched_off", "automatic"]
+    "story",
+    [
+        "answering",
+        "from_another_daemon",
+        "other_vips",
+        "stranger",
+        "known_master",
+        "restarted",
+        "switched_off",
+        "automatic",
+    ],
 )
 def test_with_another_host_on_the_link(story: str) -> None:
     tell("newcomer.py", story)
