@@ -296,7 +296,8 @@ def test_the_chart_is_a_dependency_of_another(helm: Path, tmp_path: Path) -> Non
     )
     values = "{global: {imageRegistry: example}, vipalived: {namespace: elsewhere}}"
     rendered = template(helm, values, tmp_path, chart=umbrella)
-    assert same(ours("{namespace: elsewhere}", "rel"), rendered.objects)
+    ours_with_it = ours("{namespace: elsewhere, global: {imageRegistry: example}}", "rel")
+    assert same(ours_with_it, rendered.objects)
 
 
 def read_by_kubernetes(helm: Path, chart: Path, text: str) -> Any:

@@ -708,6 +708,27 @@ CASES = {
         "{engine: native, agent: {image: {repository: 'vipalived:1'}}}",
         "{engine: native, agent: {image: {repository: vipalived, tag: '1'}}}",
     ),
+    "a registry for all charts": Case(
+        "warning",
+        "global.imageRegistry",
+        "nothing here reads it, and the pods' image is of another registry, found registry.example/",
+        "{global: {imageRegistry: registry.example/}, image: {repository: registry.example.org/x, tag: '1'}}",
+        "{global: {imageRegistry: registry.example}, image: {repository: registry.example/x, tag: '1'}}",
+    ),
+    "a registry for all charts, and the agent's": Case(
+        "warning",
+        "global.imageRegistry",
+        "nothing here reads it, and the pods' image is of another registry, found r",
+        "{engine: native, global: {imageRegistry: r}, image: {repository: r/x, tag: '1'}}",
+        "{engine: native, global: {imageRegistry: r/}, agent: {image: {repository: r/x}}}",
+    ),
+    "pull secrets for all charts": Case(
+        "warning",
+        "global.imagePullSecrets",
+        "nothing here reads it, and the pods have no pull secret, found a list",
+        "{global: {imagePullSecrets: [a]}}",
+        "{global: {imagePullSecrets: [a]}, imagePullSecrets: [{name: a}]}",
+    ),
     "two digests": Case(
         "error",
         "image.tag",

@@ -9,6 +9,7 @@
 {{- $tracked := default (list) $instance.trackInterface -}}
 {{- $podLabels := default (dict) $values.podLabels -}}
 {{- $podAnnotations := default (dict) $values.podAnnotations -}}
+{{- $global := default (dict) $values.global -}}
 {{- $newer := include "vipalived.newer" . | fromJson -}}
 {{- $defaults := include "vipalived.defaults" . | fromJson -}}
 {{- $selector := default (dict) $values.nodeSelector -}}
@@ -191,6 +192,7 @@
 {{- $tracked := default (list) $instance.trackInterface -}}
 {{- $podLabels := default (dict) $values.podLabels -}}
 {{- $podAnnotations := default (dict) $values.podAnnotations -}}
+{{- $global := default (dict) $values.global -}}
 {{- $newer := include "vipalived.newer" . | fromJson -}}
 {{- $defaults := include "vipalived.defaults" . | fromJson -}}
 {{- $selector := default (dict) $values.nodeSelector -}}
@@ -238,6 +240,12 @@
 {{- end -}}
 {{- if and (not $runsAgent) (ne $values.image.repository "alpine") (not (or $values.image.tag $values.image.digest)) -}}
 {{- print "- image.repository: an image of your own gets Alpine's version as its tag\n  hint: set `image.tag` or `image.digest`\n" -}}
+{{- end -}}
+{{- if and (kindIs "string" $global.imageRegistry) $global.imageRegistry (not (hasPrefix (printf "%s/" (trimSuffix "/" (toString $global.imageRegistry))) (ternary $agent.image.repository $values.image.repository (ne $runsAgent "")))) -}}
+{{- print "- global.imageRegistry: nothing here reads it, and the pods' image is of another registry\n  hint: set `image.repository`, and `agent.image.repository` for the agent, with the registry in front\n" -}}
+{{- end -}}
+{{- if and $global.imagePullSecrets (not $values.static) (not $values.imagePullSecrets) -}}
+{{- print "- global.imagePullSecrets: nothing here reads it, and the pods have no pull secret\n  hint: set `imagePullSecrets`\n" -}}
 {{- end -}}
 {{- if and (eq (default "" (get $selector "node-role.kubernetes.io/control-plane")) "true") (gt (len $selector) 1) (not $values.static) -}}
 {{- print "- nodeSelector: Helm merges objects: the default selector is asked for beside yours, and a node must have all the labels\n  hint: take it away by `node-role.kubernetes.io/control-plane: null`, unless you want both\n" -}}

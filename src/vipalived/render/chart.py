@@ -254,6 +254,7 @@ _VARIABLES = """\
 {{- $tracked := default (list) $instance.trackInterface -}}
 {{- $podLabels := default (dict) $values.podLabels -}}
 {{- $podAnnotations := default (dict) $values.podAnnotations -}}
+{{- $global := default (dict) $values.global -}}
 {{- $newer := include "vipalived.newer" . | fromJson -}}
 {{- $defaults := include "vipalived.defaults" . | fromJson -}}
 {{- $selector := default (dict) $values.nodeSelector -}}

@@ -37,6 +37,15 @@ def _pinned(image: Image | AgentImage) -> bool:
     return bool(image.tag or image.digest)
 
 
+def _other_registry(facts: Facts) -> list[str]:
+    """The registry that an umbrella chart has for all of its parts, where the pod's image is of another one."""
+    registry = facts.settings.global_.get("imageRegistry")
+    if not isinstance(registry, str) or not registry:
+        return []
+    image = facts.agent.image if facts.runs_agent else facts.settings.image
+    return when(not image.repository.startswith(f"{registry.removesuffix('/')}/"), registry)
+
+
 def _merged_selector(facts: Facts) -> bool:
     selector = facts.settings.node_selector
     return not facts.settings.static and selector.get(CONTROL_PLANE) == MARKED and len(selector) > 1
@@ -140,6 +149,29 @@ POD_RULES: tuple[Rule, ...] = (
         f'and (not $runsAgent) (ne $values.image.repository "{Image().repository}")'
         " (not (or $values.image.tag $values.image.digest))",
         reads="image engine",
+    ),
+    warning(
+        "global.imageRegistry",
+        "nothing here reads it, and the pods' image is of another registry",
+        "set `image.repository`, and `agent.image.repository` for the agent, with the registry in front",
+        _other_registry,
+        'and (kindIs "string" $global.imageRegistry) $global.imageRegistry'
+        ' (not (hasPrefix (printf "%s/" (trimSuffix "/" (toString $global.imageRegistry)))'
+        ' (ternary $agent.image.repository $values.image.repository (ne $runsAgent ""))))',
+        reads="global image agent.image engine",
+    ),
+    warning(
+        "global.imagePullSecrets",
+        "nothing here reads it, and the pods have no pull secret",
+        "set `imagePullSecrets`",
+        lambda f: when(
+            f.settings.global_.get("imagePullSecrets")
+            and not f.settings.static
+            and not f.settings.image_pull_secrets,
+            "a list",
+        ),
+        "and $global.imagePullSecrets (not $values.static) (not $values.imagePullSecrets)",
+        reads="global imagePullSecrets static",
     ),
     warning(
         "nodeSelector",
