@@ -48,10 +48,13 @@ VRID  FAMILY  VERSION  STATE   ADDRESS     MAC                PRIO  INTERVAL  ME
     )
 
 
-def test_a_screen_of_80_columns() -> None:
-    lines = drawn(80).splitlines()
-    assert max(map(len, lines)) <= 80
-    assert lines[2:8] == [
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_screen_of_80_columns_or_more(width: int) -> None:
+    lines = drawn(width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert lines[:8] == [
+        "eth0 at 22:13:20 UTC: 2 speakers of 1 virtual router heard in 3 s",
+        "",
         "ROUTER      SPEAKER            STATE     TIMING            VIPS",
         "51 IPv4 v3  198.18.0.1         MASTER    1 s (1 s ± 0 ms)  198.18.0.100",
         "auth none   02:00:00:00:00:01  prio 150  0.5 s ago",
@@ -59,6 +62,32 @@ def test_a_screen_of_80_columns() -> None:
         "auth none   02:00:00:00:00:02  prio 100  0.2 s ago",
         "",
     ]
+
+
+def test_a_screen_of_60_columns() -> None:
+    assert (
+        drawn(60)
+        == """\
+eth0 at 22:13:20 UTC: 2 speakers of 1 virtual router heard
+in 3 s
+
+51 IPv4 v3, auth none, prio 150, MASTER
+  198.18.0.1
+  02:00:00:00:00:01
+  1 s (1 s ± 0 ms), 0.5 s ago
+  198.18.0.100
+51 IPv4 v3, auth none, prio 100, MASTER
+  198.18.0.2
+  02:00:00:00:00:02
+  1 s (1 s ± 0 ms), 0.2 s ago
+  198.18.0.100
+
+warning: virtual router 51 (IPv4) has 2 Masters: 198.18.0.1
+with priority 150 and 198.18.0.2 with priority 100
+  hint: they do not hear or do not accept each other: look
+for a partition, a firewall that drops IP protocol 112, and
+for differing authentication or VIPs"""
+    )
 
 
 @pytest.mark.parametrize("width", [40, 72, 110, 200])
