@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import yaml
 
@@ -53,6 +54,13 @@ def test_the_changes_are_the_newest_of_the_changelog_each_of_a_kind_that_artifac
         assert set(change) == {"kind", "description"}
         first = change["description"].split()
         assert any(words[at : at + len(first)] == first for at in range(len(words)))
+
+
+def test_the_icon_is_a_picture_of_this_repository() -> None:
+    where = f"{CHART['home'].replace('//github.com/', '//raw.githubusercontent.com/')}/main/"
+    assert CHART["icon"].startswith(where)
+    picture = ElementTree.parse(ROOT / CHART["icon"].removeprefix(where)).getroot()
+    assert picture.tag == "{http://www.w3.org/2000/svg}svg"
 
 
 def test_the_links_and_maintainers_are_those_of_the_readme() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -27,12 +28,17 @@ DEADLINE = 30
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the registry keeps everything."""
+    return tmp_path_factory.mktemp("registry")
+
+
+@pytest.fixture(scope="module")
+def registry(directory: Path) -> Iterator[str]:
     """Debian's docker-registry, on a port that the kernel chooses; the address is `127.0.0.1:PORT`."""
     program = shutil.which("docker-registry")
     if program is None:
         lacking("docker-registry is not installed")
-    directory = tmp_path_factory.mktemp("registry")
     configuration = {
         "version": 0.1,
         "storage": {"filesystem": {"rootdirectory": str(directory / "store")}},
@@ -158,6 +164,50 @@ def test_the_chart_is_installed_from_the_registry(published: Published, tmp_path
     assert "STATUS: pending-install" in done.stdout
     assert {"ConfigMap", "DaemonSet"} <= set(re.findall(r"(?m)^kind: (\w+)$", done.stdout))
     assert "172.16.101.101/32" in done.stdout.partition("\nNOTES:\n")[2]
+
+
+def test_a_chart_that_was_changed_in_the_registry_is_refused(
+    helm: Path, registry: str, directory: Path, tmp_path: Path
+) -> None:
+    """By the digest, though the tag is the same."""
+    theirs = publish(helm, f"{registry}/{helm.parent.name}/changed", tmp_path)
+    [manifest] = directory.glob(f"store/**/sha256/*/{theirs.digest.removeprefix('sha256:')}/data")
+    layer = json.loads(manifest.read_text(encoding="utf-8"))["layers"][0]["digest"].removeprefix("sha256:")
+    [archive] = directory.glob(f"store/**/sha256/*/{layer}/data")
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    try:
+        done = run(
+            helm, str(helm), "pull", theirs.place, *FROM, "--destination", str(tmp_path), home=tmp_path
+        )
+        assert done.returncode != 0
+        assert not list(tmp_path.glob("*.tgz"))
+    finally:
+        archive.write_bytes(whole)
+
+
+def test_what_is_no_chart_is_refused(helm: Path, registry: str, tmp_path: Path) -> None:
+    """An artifact of another kind under the chart's name."""
+    where = f"http://{registry}/v2/{helm.parent.name}/foreign/vipalived"
+    empty = b"{}"
+    digest = f"sha256:{hashlib.sha256(empty).hexdigest()}"
+    started = urllib.request.Request(f"{where}/blobs/uploads/", method="POST")
+    with urllib.request.urlopen(started, timeout=10) as answer:
+        upload = answer.headers["Location"]
+    put(f"{upload}&digest={digest}", empty, "application/octet-stream")
+    blob = {"mediaType": "application/vnd.example+json", "digest": digest, "size": len(empty)}
+    kind = "application/vnd.oci.image.manifest.v1+json"
+    manifest = {"schemaVersion": 2, "mediaType": kind, "config": blob, "layers": [blob]}
+    put(f"{where}/manifests/{CHART_VERSION}", json.dumps(manifest).encode(), kind)
+    place = f"oci://{registry}/{helm.parent.name}/foreign/vipalived"
+    done = run(helm, str(helm), "template", "rel", place, *FROM, home=tmp_path)
+    assert (done.returncode == 0, done.stdout) == (False, "")
+
+
+def put(url: str, body: bytes, kind: str) -> None:
+    request = urllib.request.Request(url, data=body, method="PUT", headers={"Content-Type": kind})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.status == 201
 
 
 def test_a_registry_that_refuses_is_a_failure_without_a_digest(tmp_path: Path) -> None:

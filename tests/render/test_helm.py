@@ -274,7 +274,9 @@ def test_helm_finds_nothing_to_complain_about(helm: Path) -> None:
     done = subprocess.run(
         [str(helm), "lint", "--strict", str(CHART)], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert not re.search(r"\[(INFO|WARNING|ERROR)\]", said), said
 
 
 def test_leftovers_are_not_packaged(helm: Path, tmp_path: Path) -> None:
