@@ -125,6 +125,13 @@ def test_warnings_leave_stdout_to_the_result(capsys: pytest.CaptureFixture[str])
     assert "s3cret" not in err
 
 
+def test_who_asks_for_a_configuration_that_nobody_reads_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["config", "--set", VIP, "--set", "engine=native"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("global_defs {\n")
+    assert err == "note: `engine: native` runs no keepalived; this is what it would get\n"
+
+
 def test_later_files_and_set_win(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
     first.write_text("keepalived: {vrrpInstance: {priority: 10, virtualRouterId: 7}}")
@@ -238,6 +245,13 @@ def test_a_reader_that_goes_away_is_no_bug() -> None:
 def test_help_describes_each_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"]) == 0
     assert capsys.readouterr().out.startswith(f"Usage: vipalived {command} ")
+
+
+def test_a_terminal_of_80_columns_shows_what_each_command_is_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    listed = capsys.readouterr().out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+    assert len(listed) == 13
+    assert all(line.endswith(".") and not line.endswith("..") and len(line) <= 80 for line in listed), listed
 
 
 def test_starting_loads_only_what_the_command_needs() -> None:

@@ -30,7 +30,8 @@ WORDS = {
     "kind: DaemonSet": "this is a Kubernetes object, not a values file",
     "zzz: 1": None,
     # Values.
-    INSTANCE % "virtualIpAddress: 198.18.0.9": "add the prefix: `198.18.0.9/32`",
+    INSTANCE
+    % "virtualIpAddress: 198.18.0.9": "add a prefix: `198.18.0.9/32`; any will do, as it brings no route",
     INSTANCE % "virtualIpAddress: 198.18.0.9/255.255.255.0": "write the netmask as a prefix: `198.18.0.9/24`",
     INSTANCE % "virtualIpAddress: 198.18.0.9/255.0.255.0": None,
     INSTANCE % "virtualIpAddress: '[2001:db8::9]/64'": "remove the brackets: `2001:db8::9/64`",

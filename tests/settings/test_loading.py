@@ -65,7 +65,7 @@ nodes:
     ]
     assert [problem.hint for problem in found[:4]] == [
         None,
-        "add the prefix: `198.18.0.9/32`",
+        "add a prefix: `198.18.0.9/32`; any will do, as it brings no route",
         "did you mean `nodes.cp-1.priority`?",
         "did you mean `namespace`?",
     ]
@@ -125,7 +125,7 @@ KEYS = "write `key: value` lines, without `-` in front"
                 f"{INSTANCE}.virtualIpAddress: expected a unicast address with its prefix, such as "
                 "`192.168.1.100/24` or `2001:db8::100/64`, found the text `2001:db8::1`"
             ),
-            "add the prefix: `2001:db8::1/128`",
+            "add a prefix: `2001:db8::1/128`; any will do, as it brings no route",
         ),
         (
             "{keepalived: {vrrpInstance: {interface: an-interface-name}}}",

@@ -73,12 +73,12 @@ def doctor(
     kubeconfig: Path | None,
     output: str,
 ) -> int:
-    """Examine this node: what keeps the VIP from working, why, and what to do.
+    """Examine this node: what keeps the VIP from working there.
 
-    Looks at the interface, the firewall, the kernel's settings, other daemons, the kubelet and the API server, and
-    listens to the segment for three advertisement intervals. Changes nothing. Run it as root on a node, or in the pod
-    of the agent, before or while vipalived runs. Without -f it reads /etc/vipalived/values.yaml, if that is there, as
-    it is in the pod.
+    Says why it matters and what to do. Looks at the interface, the firewall, the kernel's settings, other daemons,
+    the kubelet and the API server, and listens to the segment for three advertisement intervals. Changes nothing. Run
+    it as root on a node, or in the pod of the agent, before or while vipalived runs. Without -f it reads
+    /etc/vipalived/values.yaml, if that is there, as it is in the pod.
     """
     from vipalived.doctor.examine import examine
     from vipalived.settings import load

@@ -46,7 +46,7 @@ Examples:
 
 @click.group()
 def lab() -> None:
-    """Rehearse a values file: a real VIP failing over on this machine."""
+    """Rehearse a values file: a VIP failing over on this machine."""
 
 
 @lab.command(epilog=EXAMPLES)

@@ -67,7 +67,7 @@ def static_pod(
     folder: Path,
     remove: bool,
 ) -> None:
-    """Print the static pod for Day 1, or put it into kubelet's folder.
+    """Print Day 1's static pod, or put it into kubelet's folder.
 
     kubelet runs it before there is an API server. It needs no other object, as the configuration is
     inline, and without `--node` the same file serves every control plane node.

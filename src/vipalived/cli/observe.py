@@ -88,7 +88,7 @@ def observe(
     output: str,
     pcap: Path | None,
 ) -> int:
-    """Show every VRRP speaker on the segment, and what is wrong there.
+    """Show who speaks VRRP on the segment, and what is wrong there.
 
     Two Masters, one VRID used in two ways, nodes with differing VIPs, intervals or authentication, and packets that
     other routers refuse. Runs until Ctrl-C, unless told otherwise.

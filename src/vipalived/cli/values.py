@@ -85,7 +85,7 @@ def check(
     strict: bool,
     output: str,
 ) -> None:
-    """Check the values, as the chart, the static pod and the agent would.
+    """Check the values, as chart, static pod and agent would.
 
     Says every problem at once, before anything runs. With a kubeconfig also which nodes get a pod, and what else in the
     cluster is in the way; nothing is changed there.
@@ -201,9 +201,12 @@ def config(
 ) -> None:
     """Print keepalived.conf.
 
-    One file serves every node: where nodes differ, keepalived picks its lines by `--config-id NODE`.
+    One file serves every node: where nodes differ, keepalived picks its lines by `--config-id NODE`. With
+    `interface: auto` or `unicastPeers` the pod's start script completes it.
     """
     from vipalived.render import keepalived
 
     settings = load_settings(values, [*assignments, *namespaced(namespace)])
+    if settings.runs_agent:
+        click.echo("note: `engine: native` runs no keepalived; this is what it would get", err=True)
     click.echo(keepalived.render(settings.of_release(release_name)), nl=False)

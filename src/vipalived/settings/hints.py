@@ -116,7 +116,7 @@ def _of_pattern(value: str, pattern: object) -> str | None:
 def _of_vip(value: str) -> str | None:
     bare = value.split(maxsplit=1)[0] if value.split() else ""
     if re.fullmatch(ADDRESS_PATTERN, value):
-        return f"add the prefix: `{value}/{128 if ':' in value else 32}`"
+        return f"add a prefix: `{value}/{128 if ':' in value else 32}`; any will do, as it brings no route"
     if (found := _NETMASK.fullmatch(value)) and (length := _prefix(found["mask"])) is not None:
         return f"write the netmask as a prefix: `{found['address']}/{length}`"
     if re.fullmatch(r"\[.*\](/[0-9]+)?", value):
