@@ -151,6 +151,13 @@ def test_a_pipe_in_its_place_is_no_plan_and_keeps_nobody_waiting(scene: Scene) -
     assert [scene.start(), scene.start()] == ["eth1", "eth1"]
 
 
+def test_the_first_start_makes_the_directory(scene: Scene) -> None:
+    scene.run.rmdir()
+    assert [scene.start(), scene.start()] == ["eth1", "eth1"]
+    assert scene.run.stat().st_mode & 0o777 == 0o700
+
+
 def test_without_a_directory_each_start_reads(scene: Scene) -> None:
     scene.run.rmdir()
+    scene.run.touch()
     assert [scene.start(), scene.start()] == ["eth1", "eth2"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -20,7 +21,7 @@ def trial(scenario: str, engine: str, blackout: float | None, bound: float, **mo
     return Trial(engine, scenario, 1, bound, **fields)  # type: ignore[arg-type]
 
 
-TRIALS = [
+ONCE = [
     trial("stop", "keepalived", 611.2, 709.4, no_holder_ms=612.3, two_holders_bound_ms=1100.0),
     trial("kill", "native", 453.0, 3659.4, no_holder_ms=452.1, two_holders_bound_ms=840.6),
     trial("kill", "keepalived", 0.0, 3709.4, two_holders_ms=1012.4, holders=2),
@@ -29,11 +30,12 @@ TRIALS = [
         "api-crash", "keepalived-check", 612.5, 709.4, https=True, http_recovery_ms=3095.4, no_holder_ms=611.0
     ),
 ]
+TWICE = [replace(one, trial=number) for one in ONCE for number in (1, 2)]
 
 
-def shown(width: int) -> str:
+def shown(width: int, trials: list[Trial] = TWICE) -> str:
     console = Console(width=width, file=io.StringIO(), color_system=None)
-    show(console, Report(LAB, TRIALS))
+    show(console, Report(LAB, trials))
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in text.splitlines())
 
@@ -66,6 +68,24 @@ def test_at_60_columns() -> None:
     assert shown(60) == NARROW
 
 
+@pytest.mark.parametrize("width", [120, 80])
+def test_a_single_trial_has_one_figure(width: int) -> None:
+    head, _, first = [line.split() for line in shown(width, ONCE).splitlines()[3:6]]
+    assert not {"median", "p99", "max", "loss"} & set(head)
+    assert "time" in head
+    assert first.count("611.2") == 1
+
+
+def test_a_single_trial_has_one_figure_at_60_columns() -> None:
+    assert shown(60, ONCE).splitlines()[:5] == [
+        "stop, keepalived: 1 trial",
+        "  no answer: 611.2 ms, bound 709",
+        "  two holders at the most 0.0 ms, bound 1100",
+        "  no holder at the most 612.3 ms, bound -",
+        "kill, native: 1 trial",
+    ]
+
+
 @pytest.mark.parametrize("width", range(30, 130, 7))
 def test_at_no_width_is_a_figure_cut(width: int) -> None:
     text = shown(width)
@@ -75,11 +95,11 @@ def test_at_no_width_is_a_figure_cut(width: int) -> None:
 
 
 def test_a_trial_with_two_holders_says_so_though_no_client_noticed() -> None:
-    line = trial_line(TRIALS[2], ["stop", "kill"], ["native", "keepalived"])
+    line = trial_line(ONCE[2], ["stop", "kill"], ["native", "keepalived"])
     assert line == (
         "kill  keepalived   1       0.0 ms of 3709  node-1 -> node-2  [yellow]two holders for 1012 ms[/]"
     )
-    line = trial_line(TRIALS[3], ["stop", "kill"], ["native", "keepalived"])
+    line = trial_line(ONCE[3], ["stop", "kill"], ["native", "keepalived"])
     assert line == (
         "stop  native       1      33.1 ms of 20    node-1 -> node-2"
         "  [red]33 ms without an answer, bound 20[/]"
@@ -92,14 +112,14 @@ WIDE = """\
                                                                          two             no           no
  scenario   engine            trials  median     p99     max  bound  holders  bound  holder  bound  loss  missed  void
  ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
- stop       keepalived             1   611.2   611.2   611.2    709      0.0   1100   612.3      -     0       0
- kill       native                 1   453.0   453.0   453.0   3659      0.0    841   452.1      -     0       0
- kill       keepalived             1     0.0     0.0     0.0   3709   1012.4      -     0.0      -     1       0
- stop       native                 1    33.1    33.1    33.1     20      0.0      -    33.1      1     0       1
- api-crash  keepalived-check       1  3095.4  3095.4  3095.4      -      0.0      -   611.0      -     0       0
+ stop       keepalived             2   611.2   611.2   611.2    709      0.0   1100   612.3      -     0       0
+ kill       native                 2   453.0   453.0   453.0   3659      0.0    841   452.1      -     0       0
+ kill       keepalived             2     0.0     0.0     0.0   3709   1012.4      -     0.0      -     2       0
+ stop       native                 2    33.1    33.1    33.1     20      0.0      -    33.1      1     0       2
+ api-crash  keepalived-check       2  3095.4  3095.4  3095.4      -      0.0      -   611.0      -     0       0
 
 api-crash: the figures are until HTTPS was answered again
-kill, keepalived: two nodes still held the VIP when the trial ended (1 of 1)"""
+kill, keepalived: two nodes still held the VIP when the trial ended (2 of 2)"""
 USUAL = """\
                 Time without an answer from 198.18.0.100, ms
 
@@ -109,38 +129,38 @@ USUAL = """\
  stop       keepalived         611.2   611.2    709      0.0   612.3       0
  kill       native             453.0   453.0   3659      0.0   452.1       0
  kill       keepalived           0.0     0.0   3709   1012.4     0.0       0
- stop       native              33.1    33.1     20      0.0    33.1       1
+ stop       native              33.1    33.1     20      0.0    33.1       2
  api-crash  keepalived-check  3095.4  3095.4      -      0.0   611.0       0
 
 api-crash: the figures are until HTTPS was answered again
-kill, keepalived: two nodes still held the VIP when the trial ended (1 of 1)"""
+kill, keepalived: two nodes still held the VIP when the trial ended (2 of 2)"""
 NARROW = """\
-stop, keepalived: 1 trial
+stop, keepalived: 2 trials
   no answer: median 611.2 ms
   at the most 611.2 ms, bound 709
   two holders at the most 0.0 ms, bound 1100
   no holder at the most 612.3 ms, bound -
-kill, native: 1 trial
+kill, native: 2 trials
   no answer: median 453.0 ms
   at the most 453.0 ms, bound 3659
   two holders at the most 0.0 ms, bound 841
   no holder at the most 452.1 ms, bound -
-kill, keepalived: 1 trial
+kill, keepalived: 2 trials
   no answer: median 0.0 ms
   at the most 0.0 ms, bound 3709
   two holders at the most 1012.4 ms, bound -
   no holder at the most 0.0 ms, bound -
-stop, native: 1 trial
+stop, native: 2 trials
   no answer: median 33.1 ms
   at the most 33.1 ms, bound 20
   two holders at the most 0.0 ms, bound -
   no holder at the most 33.1 ms, bound 1
-  missed 1, void 0
-api-crash, keepalived-check: 1 trial
+  missed 2, void 0
+api-crash, keepalived-check: 2 trials
   no answer over HTTPS: median 3095.4 ms
   at the most 3095.4 ms, bound -
   two holders at the most 0.0 ms, bound -
   no holder at the most 611.0 ms, bound -
 api-crash: the figures are until HTTPS was answered again
 kill, keepalived: two nodes still held the VIP when the
-trial ended (1 of 1)"""
+trial ended (2 of 2)"""

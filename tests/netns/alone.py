@@ -331,11 +331,15 @@ def permission(place: Path) -> None:
 
 def other_engine(place: Path) -> None:
     """Values without an agent are refused at the start, and by an engine that runs, which goes on."""
-    agent = Agent(place, engine=())
-    assert agent.process.wait(START) == 2
-    assert agent.said("error: engine: expected `native`, found `keepalived`, which runs without an agent")
+    for before in (
+        (),
+        ("setpriv", "--bounding-set=-all", "--"),
+    ):  # the values first, whatever else is missing
+        agent = Agent(place, *before, engine=())
+        assert agent.process.wait(START) == 2
+        assert agent.said("error: engine: expected `native`, found `keepalived`, which runs without an agent")
+        agent.log.unlink()
     agent.values.write_text("engine: native\n")
-    agent.log.unlink()
     agent = Agent(place, engine=()).master()
     agent.values.write_text("{}\n")
     agent.until("refused to reload: engine: expected `native`", START)

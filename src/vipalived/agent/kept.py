@@ -86,6 +86,7 @@ def _keep(directory: Path, origin: bytes, plan: Plan) -> None:
     fresh = directory / f"{_FILE}.new"
     # Where the directory cannot be written, each start reads the settings.
     with suppress(OSError):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh.unlink(missing_ok=True)
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(origin + pickle.dumps(plan))

@@ -22,11 +22,11 @@ def run(sources: Sources) -> int:
     Raises InvalidSettings for settings that cannot be used at the start, and PermissionMissing.
     """
     signals.note()
-    process.require_permissions()
-    _make(sources.directory)
     plan = _read(sources)
     if plan is None:
         return ExitCode.OK
+    process.require_permissions()
+    _make(sources.directory)
     log.to_stderr(plan.log_format, plan.log_level)
 
     async def serve() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ _HEADS: Final = {
     "no loss": "no\nloss",
 }
 _LEFT: Final = {"scenario", "engine"}
+_OF_SEVERAL: Final = {"median", "p99", "no loss"}
+"""What says of a single trial only what its figure says already."""
 
 
 def trial_line(trial: Trial, scenarios: Sequence[str], engines: Sequence[str]) -> str:
@@ -69,8 +71,10 @@ def show(console: Console, report: Report) -> None:
     from rich.measure import Measurement
 
     rows = report.summary()
+    single = all(row.trials == 1 for row in rows)
+    left_out, heads = (_OF_SEVERAL, _HEADS | {"max": "time"}) if single else (set(), _HEADS)
     for columns in (_WIDE, _USUAL, _NARROW):
-        table = _table(report, rows, columns)
+        table = _table(report, rows, {one: heads.get(one, one) for one in columns if one not in left_out})
         if Measurement.get(console, console.options.update(max_width=1000), table).maximum <= console.width:
             console.print(table)
             break
@@ -81,7 +85,8 @@ def show(console: Console, report: Report) -> None:
         console.print(remark, highlight=False)
 
 
-def _table(report: Report, rows: Sequence[Summary], columns: Sequence[str]) -> Table:
+def _table(report: Report, rows: Sequence[Summary], columns: Mapping[str, str]) -> Table:
+    """With these columns, by their names, under these heads."""
     from rich import box
     from rich.table import Table
 
@@ -91,9 +96,9 @@ def _table(report: Report, rows: Sequence[Summary], columns: Sequence[str]) -> T
         padding=(0, 0, 0, 1),
         pad_edge=False,
     )
-    for column in columns:
+    for column, head in columns.items():
         justify = "left" if column in _LEFT else "right"
-        table.add_column(_HEADS.get(column, column), justify=justify, no_wrap=True, vertical="bottom")  # type: ignore[arg-type]
+        table.add_column(head, justify=justify, no_wrap=True, vertical="bottom")  # type: ignore[arg-type]
     for row in rows:
         cells = _cells(row)
         table.add_row(*(cells[column] for column in columns))
@@ -129,8 +134,11 @@ def _paragraph(row: Summary) -> Iterator[str]:
     two_bound, none_bound = cells["two holders' bound"], cells["no holder's bound"]
     yield f"[bold]{row.scenario}[/], {row.engine}: {row.trials} {'trial' if row.trials == 1 else 'trials'}"
     over = " over HTTPS" if row.https else ""
-    yield f"  no answer{over}: median {cells['median']} ms"
-    yield f"  at the most {cells['max']} ms, bound {cells['bound']}"
+    if row.trials == 1:
+        yield f"  no answer{over}: {cells['max']} ms, bound {cells['bound']}"
+    else:
+        yield f"  no answer{over}: median {cells['median']} ms"
+        yield f"  at the most {cells['max']} ms, bound {cells['bound']}"
     yield f"  two holders at the most {cells['two holders']} ms, bound {two_bound}"
     yield f"  no holder at the most {cells['no holder']} ms, bound {none_bound}"
     if row.missed or row.void:
