@@ -51,6 +51,14 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
         sys.settrace(tracer)
 
 
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Ask make, whatever the make that runs these tests has put into the environment."""
+    environment = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL")}
+    return subprocess.run(
+        ["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=False, env=environment
+    )
+
+
 def lacking(reason: str) -> NoReturn:
     """Skips what cannot run here; CI must not turn green because a download failed."""
     (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)

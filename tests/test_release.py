@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.conftest import ROOT, make
 from vipalived.release import CHART_VERSION
 from vipalived.settings import load
 
-ROOT = Path(__file__).resolve().parent.parent
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 NAME = ".github/workflows/release.yml"
 TEXT = (ROOT / NAME).read_text(encoding="utf-8")
@@ -219,7 +219,7 @@ def test_each_step_that_packages_is_a_target_of_make(job: str) -> None:
         for target in re.findall(r"make (?:--silent )?(\w+)", step.get("run", ""))
     }
     assert called == {"chart": {"chart"}, "sbom": {"setup", "sbom"}, "wheel": {"wheel"}}.get(job, set())
-    targets = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    targets = make("help").stdout
     assert all(f"  make {target} " in targets for target in called)
 
 

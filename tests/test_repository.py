@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -14,9 +13,9 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.conftest import ROOT, make
 from vipalived import release
 
-ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = ("requirements.txt", "requirements-build.txt", "requirements-image.txt", "requirements-helm.txt")
 
@@ -41,14 +40,6 @@ def tracked() -> list[Path]:
     if listing.returncode:
         pytest.skip("not a git checkout, or git refuses to read it: " + listing.stderr.strip())
     return [path for name in listing.stdout.split("\0") if name and (path := ROOT / name).is_file()]
-
-
-def make(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Ask make, whatever the make that runs these tests has put into the environment."""
-    environment = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL")}
-    return subprocess.run(
-        ["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=False, env=environment
-    )
 
 
 @pytest.mark.parametrize("wanted", declared())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, lacking
+from tests.conftest import ROOT, lacking, make
 from tests.examples import VIP
 from vipalived.release import CHART_VERSION
 
@@ -41,8 +41,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_make_builds_it_so() -> None:
     """And the workflow calls make."""
-    words = ["make", "--dry-run", f"VENV={sys.prefix}", "wheel"]
-    planned = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    planned = make("--dry-run", f"VENV={sys.prefix}", "wheel").stdout
     assert planned.splitlines()[-1] == f"{sys.prefix}/bin/{' '.join(BUILD)}"
 
 

@@ -13,6 +13,6 @@ def test_ten_thousand_bad_clients_move_nothing() -> None:
     tell("clients.py", "assailed", seconds=240)
 
 
-@pytest.mark.parametrize("seconds", [15, pytest.param(600, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("seconds", [8, pytest.param(600, marks=pytest.mark.soak)])
 def test_scraping_each_second_moves_nothing(seconds: int) -> None:
     tell("clients.py", "scraped", str(seconds), seconds=seconds + 60)
