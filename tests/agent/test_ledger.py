@@ -385,6 +385,19 @@ def test_refused_settings_are_shown_until_better_ones_come() -> None:
     assert story.shown().good
 
 
+def test_settings_are_numbered_and_dated() -> None:
+    story = Story()
+    story.wait(5)
+    now = story.shown()
+    assert (now.configuration_generation, now.configuration_since) == (1, MIDNIGHT)
+    story.ledger.configuration(None)  # read again, and the same
+    assert story.shown().configuration_generation == 1
+    story.ledger.changed_configuration()
+    story.wait(5)
+    now = story.shown()
+    assert (now.configuration_generation, now.configuration_since) == (2, MIDNIGHT + 5)
+
+
 def test_an_engine_whose_timer_is_overdue_does_not_live() -> None:
     story = Story()
     story.is_master()

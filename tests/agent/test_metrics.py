@@ -41,6 +41,7 @@ def test_a_node_with_a_history(accept: str) -> None:
     assert value(found, "vip_held", vip="198.18.0.100/24") == 1
     assert (value(found, "priority"), value(found, "effective_priority")) == (100, 1)
     assert (value(found, "released"), value(found, "config_error")) == (0, 1)
+    assert value(found, "config_generation") == 1
     change = {"from": "BACKUP", "to": "MASTER", "reason": "master-down-expired"}
     assert value(found, "transitions_total", **change) == 1
     assert (value(found, "adverts_sent_total"), value(found, "adverts_received_total")) == (1, 1)

@@ -86,6 +86,7 @@ def test_a_node_in_trouble_in_all_its_width() -> None:
         "Counters\n"
         "  Adverts         1 sent, 1 received\n"
         "  Late timers     1, the worst by 200 ms\n"
+        "  Settings        generation 1, for 7 s\n"
         "  Second holders  1, for 3 s in all\n"
         "\n"
         "Troubles\n"

@@ -220,6 +220,7 @@ def reload(place: Path) -> None:
     deletions = [line for line in heard.read_text().splitlines() if "Deleted" in line]
     agent.process.send_signal(signal.SIGHUP)
     agent.until("agent reloaded: nothing has changed", START)
+    assert agent.status()["configuration_generation"] == 3
     assert len(deletions) == 1, deletions
     assert "198.18.0.101" in deletions[0]
     assert held()

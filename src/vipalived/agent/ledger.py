@@ -65,6 +65,8 @@ class Book:
     error: str = ""
     error_at: float | None = None
     refused: str | None = None
+    generation: int = 1
+    generation_since: float = 0.0
     transitions: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     failovers: int = 0
     failover_seconds: float = 0.0
@@ -99,7 +101,7 @@ class Ledger:
         self._now, self._wall = now, wall
         self.restarts = 0
         moment = now()
-        self.book = Book(moment, Standing.UNPROVEN, moment)
+        self.book = Book(moment, Standing.UNPROVEN, moment, generation_since=moment)
         self.current, self.since, self.reason = "INITIALIZE", moment, "startup"
         self.effective: int | None = None
         self.sources: dict[int, IPAddress] = {}
@@ -273,6 +275,11 @@ class Ledger:
     def configuration(self, error: str | None) -> None:
         """Why changed settings were refused; None when the last ones are followed."""
         self.book.refused = error
+
+    def changed_configuration(self) -> None:
+        """Other settings than before are followed from now on."""
+        self.book.generation += 1
+        self.book.generation_since = self._now()
 
     def trouble(self, sentence: str) -> None:
         """Something that the operator should know and that has no counter of its own."""

@@ -77,6 +77,11 @@ def _standing_now(now: Snapshot) -> Iterator[Metric]:
     yield _gauge("released", "Whether the operator keeps the node out.", now.released)
     refused = now.refused_configuration is not None
     yield _gauge("config_error", "Whether changed settings were refused.", refused)
+    yield _gauge(
+        "config_generation",
+        "Settings followed since the start, the first ones included.",
+        now.configuration_generation,
+    )
     yield _troubles(now)
 
 

@@ -41,6 +41,8 @@ def picture(ledger: Ledger, now: float, wall: float) -> Snapshot:
         released=ledger.released_until is not None,
         released_until=one.released_until,
         held_back=ledger.held_back,
+        configuration_generation=book.generation,
+        configuration_since=one.date(book.generation_since),
         refused_configuration=book.refused,
         second_holder=one.second_holder,
         second_holder_episodes=book.rivals.episodes,

@@ -380,6 +380,7 @@ class Service:
         if plan == newest:
             self._log.say("reloaded: nothing has changed")
             return
+        self._ledger.changed_configuration()
         if plan.health != newest.health:
             self._once(self._check_health(plan))
         if plan.endpoint != newest.endpoint:

@@ -115,9 +115,11 @@ class Trouble:
 class Snapshot:
     """All that is known at `time`.
 
-    `unready` says why the node knows no Master, `problems` why it is not in a good state (each is empty if all
-    is well). `overdue`: by how much the engine has missed its own timer. `held_back`: who keeps the node from its first
-    claim. `interface_chosen`: why `interface: auto` is this one; `interface_elsewhere`: which other one it would be.
+    `unready` says why the node knows no Master, `problems` why it is not in a good state (each is empty if all is
+    well). `overdue`: by how much the engine has missed its own timer. `held_back`: who keeps the node from its first
+    claim. `configuration_generation` counts the settings that were followed, the first ones included, and
+    `configuration_since` is when that was last. `interface_chosen`: why `interface: auto` is this one;
+    `interface_elsewhere`: which other one it would be.
     """
 
     time: float
@@ -141,6 +143,8 @@ class Snapshot:
     released: bool
     released_until: float | None
     held_back: str | None
+    configuration_generation: int
+    configuration_since: float
     refused_configuration: str | None
     second_holder: SecondHolder | None
     second_holder_episodes: int

@@ -148,6 +148,8 @@ def _peer(priority: int, address: str, interval: float, age: float) -> tuple[str
 def _counters(now: Snapshot) -> Iterator[tuple[str, str]]:
     yield "Adverts", f"{now.adverts_sent} sent, {now.adverts_received} received"
     yield "Late timers", f"{now.late_timers}, the worst by {duration(now.worst_lateness)}"
+    generation = f"generation {now.configuration_generation}"
+    yield "Settings", f"{generation}, for {duration(now.time - now.configuration_since)}"
     seconds = duration(now.second_holder_seconds)
     yield "Second holders", f"{now.second_holder_episodes}, for {seconds} in all"
 

@@ -115,13 +115,14 @@ PANELS = (
         ),
     ),
     Panel(
-        "Late timers, and engines started again",
+        "Late timers, engines started again, settings changed",
         "timeseries",
         12,
         8,
         (
             (_increase("late_timers_total"), "{{node}} late timers"),
             (_increase("engine_restarts_total"), "{{node}} restarts"),
+            (f"changes({_of('config_generation')}[{_RANGE}])", "{{node}} settings"),
         ),
     ),
     Panel("Trouble", "state-timeline", 24, 5, ((f"{_of('trouble')} == 1", "{{node}} {{kind}}"),)),
