@@ -27,8 +27,8 @@ CHART = ROOT / "charts" / "vipalived"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NAME, VERSION = PROJECT["name"], PROJECT["version"]
 _FORM = SchemaVersion.V1_6
-_INTO = {"python_version": "3.11", "python_full_version": "3.11.2"}
-"""Where the wheels of the image go: Debian 12."""
+_INTO = {"python_version": "3.13", "python_full_version": "3.13.5"}
+"""Where the wheels of the image go: Debian 13."""
 
 
 def image() -> Bom:

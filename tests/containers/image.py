@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.containers.hosts import Segment, sh
 
 REPOSITORY = Path(__file__).parents[2]
-SUITE, PYTHON = "bookworm", "3.11"
+SUITE, PYTHON = "trixie", "3.13"
 """The release of Debian that the Containerfile begins with, and its Python."""
 _BASE = "localhost/debian"
 _BASE_SCRIPT = """\
@@ -58,6 +58,7 @@ def _wheels(enter: Sequence[str], place: Path) -> subprocess.Popen[bytes]:
 
 
 def sources() -> str:
-    """The mirrors of Debian that apt has on this machine."""
-    wanted = ("Created-By: Packages", "Origin: Debian", f"Codename: {SUITE}")
-    return sh(["apt-get", "indextargets", "--format", "deb $(REPO_URI) $(CODENAME) $(COMPONENT)", *wanted])
+    """The mirrors of Debian that apt has on this machine, for this release, whichever the machine's own is."""
+    wanted = ("Created-By: Packages", "Origin: Debian", "Label: Debian", "Component: main")
+    found = sh(["apt-get", "indextargets", "--format", "$(REPO_URI)", *wanted]).split()
+    return "".join(f"deb {mirror} {SUITE} main\n" for mirror in dict.fromkeys(found))

@@ -31,6 +31,7 @@ _KUBELET = """\
 while [ ! -e "$1.unwanted" ]; do
   podman kube play --quiet --replace "$1.yaml" || exit
   podman wait "$0"
+  podman logs "$0"
 done
 """
 _CONTAINERS = """\

@@ -16,6 +16,7 @@ from tests.containers.cluster import MASTER_DOWN, START, daemon_set
 from tests.containers.hosts import SLACK, Host, Segment, until
 from tests.containers.runtime import Kubelet
 from vipalived.lab.engines import Keepalived023
+from vipalived.render.network import CONFIG_FILE
 from vipalived.settings import load
 from vipalived.settings.values import parse_yaml
 
@@ -25,8 +26,11 @@ OLD, OURS = "198.18.0.100/24", "198.18.0.101/24"
 GRACE = 2
 """Seconds until SIGKILL; Kubernetes' own 30 would be waited for in vain."""
 HARDENED = Path(__file__).parents[2] / "charts" / "vipalived" / "examples" / "hardened.yaml"
-# As published, but for `apk add --no-cache keepalived` in front: whatever is there, the shell stays.
-SCRIPT = "command -v keepalived && keepalived --dont-fork --log-console --log-detail"
+# As published, but for `apk add --no-cache keepalived` in front, and for the place of the file, which Debian's
+# keepalived has something else in: whatever is there, the shell stays.
+SCRIPT = (
+    f"command -v keepalived && keepalived --dont-fork --log-console --log-detail --use-file={CONFIG_FILE}"
+)
 IMAGE = ("image.repository=localhost/keepalived", "image.tag=test")
 VRID = "keepalived.vrrpInstance.virtualRouterId=52"
 SKEW = 0.61

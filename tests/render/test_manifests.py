@@ -207,7 +207,7 @@ def test_what_an_upgrade_from_0_2_3_needs_is_as_it_was() -> None:
     assert container["image"] == "alpine:3.22"
     assert container["imagePullPolicy"] == "IfNotPresent"
     assert container["command"][:2] == ["/bin/sh", "-c"]
-    assert container["volumeMounts"][0] == {"name": "config", "mountPath": "/etc/keepalived"}
+    assert container["volumeMounts"][0] == {"name": "config", "mountPath": "/etc/vipalived"}
     assert template["spec"]["volumes"][0] == {"name": "config", "configMap": {"name": "ha-vipalived-config"}}
     assert list(config_map["data"]) == ["keepalived.conf"]
     assert template["spec"]["hostNetwork"] is True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -313,6 +314,17 @@ def test_an_address_of_the_nodes_own_is_no_vip(shell: str, there: str, own: bool
             start.ends()
         else:
             start.ready()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_no_symbolic_link_stands_for_a_directory_on_the_path_of_the_check(shell: str, tmp_path: Path) -> None:
+    """keepalived from 2.3 on refuses the script, and ends."""
+    layer = values([FOUR]) | {"healthCheck": {"enabled": True}}
+    with namespace(tmp_path, ["eth0"]) as inside:
+        ready = Start(inside, tmp_path / shell, shell, layer).ready()
+    [program] = re.findall(r'(?m)^  script "(\S+) -c \'wget ', ready)
+    assert program == f"{Path('/bin').resolve()}/sh"
+    assert Path(program).exists()
 
 
 def test_a_tracked_interface_is_waited_for(tmp_path: Path) -> None:

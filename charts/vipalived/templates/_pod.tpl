@@ -64,7 +64,7 @@ command:
   - |
     {{- include "vipalived.install" . | nindent 4 }}
     {{- if .Values.static }}
-    printf '%s' "$KEEPALIVED_CONF" >/etc/keepalived/keepalived.conf
+    printf '%s' "$KEEPALIVED_CONF" >/etc/vipalived/keepalived.conf
     {{- end }}
     {{- include "vipalived.network" . | nindent 4 }}
     {{- include "vipalived.exec" . | nindent 4 }}
@@ -95,7 +95,7 @@ resources:
 {{- end }}
 volumeMounts:
   - name: config
-    mountPath: /etc/keepalived
+    mountPath: /etc/vipalived
   - name: run
     mountPath: /run
   - name: locks

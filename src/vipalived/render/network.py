@@ -10,7 +10,8 @@ from typing import Final
 
 from vipalived.interfaces import NEVER, UNABLE
 
-CONFIG_FILE: Final = "/etc/keepalived/keepalived.conf"
+CONFIG_FILE: Final = "/etc/vipalived/keepalived.conf"
+"""Not in keepalived's own directory: Debian's from 2.3 on does not start where a mount hides what is there."""
 READY_FILE: Final = "/run/keepalived.conf"
 """What keepalived reads in the end; beside its pid files, as the ConfigMap cannot be written.
 
@@ -103,6 +104,8 @@ function source(version, sought,   at, each, primary) {
   }
   return primary
 }
+# keepalived 2.3 runs no script on whose path a symbolic link stands for a directory, and ends.
+function with_shell(text) { sub("/bin/sh ", bin "/sh ", text); return text }
 function say(text) { said = said "# vipalived: " text "\n" }
 function wait(reason) { print "waiting for " reason; exit 1 }
 function missing(name,   at, names) {
@@ -213,6 +216,7 @@ END {
     if (part[1] == "interface") print "  interface " device
     else if (block == "track_interface" && part[1] in called) print "    " called[part[1]]
     else if (part[1] in from) print "  unicast_src_ip " from[part[1]]
+    else if (part[1] == "script") print with_shell(line[at])
     else if (!(block == "unicast_peer" && self[bits(part[1])])) print line[at]
     if (part[2] == "{") block = part[1]
   }
@@ -244,7 +248,7 @@ alone() {
   echo "vipalived: $lock cannot be locked, so a second pod of this virtual router on this node is not noticed" >&2
 }
 until hint='interface and source address are set in keepalived.vrrpInstance, and for one node in nodes.NAME'
-network | awk 'AWK' CONFIG - >$conf && alone; do
+network | awk -v bin="$(readlink -f /bin)" 'AWK' CONFIG - >$conf && alone; do
   read -r reason <$conf || exit 1
   [ "$reason" = "$said" ] || {
     echo "vipalived: $reason" >&2
