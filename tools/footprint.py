@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import trustme
-
 from vipalived.lab import sandbox
 from vipalived.lab.daemon import Daemon
 from vipalived.lab.engines import API_SERVER, agent
@@ -114,10 +112,7 @@ def measure(number: int, name: str, seconds: float) -> list[dict[str, Any]]:
     routers = [values(case, router) for router in range(case.routers)]
     world = World(plan(routers[0], 2), number)
     nodes = [host.name for host in world.plan.nodes]
-    certificate = world.place / "server.pem"
-    issued = trustme.CA().issue_cert(str(world.plan.vip))
-    issued.private_key_and_cert_chain_pem.write_to_path(str(certificate))
-    servers = api_servers(world, PORT, certificate)
+    servers, _ = api_servers(world, PORT)
     daemons = {node: start(world, node, routers) for node in nodes}
     until("-> MASTER", daemons[nodes[0]])
     until("-> BACKUP", daemons[nodes[1]])

@@ -17,12 +17,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import trustme
-
 from vipalived.lab import sandbox
 from vipalived.lab.daemon import Command, Daemon
 from vipalived.lab.engines import engine
 from vipalived.lab.plan import BASE_LAYER, plan
+from vipalived.lab.pressure import within
 from vipalived.lab.servers import api_servers
 from vipalived.lab.stage import PORT
 from vipalived.lab.world import World
@@ -33,7 +32,6 @@ LIMIT = 64 << 20
 PODS = 2
 """A Master and a Backup."""
 _ROOT = Path("/sys/fs/cgroup")
-_JOIN = 'echo $$ > "$0/cgroup.procs"; exec "$@"'
 
 
 class Group:
@@ -81,7 +79,7 @@ class Pod:
         self.place = world.place / node
         self.place.mkdir()
         command = engine("native").prepare(node, settings, self.place)
-        words = ["sh", "-c", _JOIN, str(group.path), *command.argv]
+        words = within(group.path, command.argv)
         self.daemon = Daemon(node, world.enter(node), Command(words, command.env), self.place / "log")
 
     def scrape(self) -> None:
@@ -130,10 +128,7 @@ def inside(seconds: float, groups: list[Path]) -> None:
     """In the sandbox: run, write and show."""
     settings = load([BASE_LAYER]).settings
     world = World(plan(settings, PODS))
-    certificate = world.place / "server.pem"
-    issued = trustme.CA().issue_cert(str(world.plan.vip))
-    issued.private_key_and_cert_chain_pem.write_to_path(str(certificate))
-    servers = api_servers(world, PORT, certificate)
+    servers, _ = api_servers(world, PORT)
     pods = [
         Pod(world, host.name, Group(path), settings)
         for host, path in zip(world.plan.nodes, groups, strict=True)

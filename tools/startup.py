@@ -16,13 +16,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import trustme
-
 from vipalived.lab import sandbox
 from vipalived.lab.daemon import Command, Daemon
 from vipalived.lab.engines import API_SERVER, agent
-from vipalived.lab.plan import plan
-from vipalived.lab.pressure import offer
+from vipalived.lab.plan import BASE_LAYER, plan
+from vipalived.lab.pressure import offer, within
 from vipalived.lab.servers import api_servers
 from vipalived.lab.stage import PORT
 from vipalived.lab.world import World
@@ -32,27 +30,26 @@ OUT = Path(__file__).parent.parent / "out" / "bench" / "startup.json"
 LIMITS = ("none", "100m")
 STARTS = ("first", "again")
 DEADLINE = 60.0
-_JOIN = 'echo $$ > "$0/cgroup.procs"; exec "$@"'
 
 
 def settings() -> Settings:
     """With everything on that a pod has."""
     check = {"enabled": True, "url": API_SERVER}
     values = {"engine": "native", "healthCheck": check, "agent": {"endpoint": {"port": 9951}}}
-    return load([{"keepalived": {"vrrpInstance": {"virtualIpAddress": "198.18.0.100/24"}}}, values]).settings
+    return load([BASE_LAYER, values]).settings
 
 
 def cpu(daemon: Daemon) -> float:
-    """Seconds of CPU that it and its children that ended have used, and what of it is the children's."""
+    """Seconds of CPU that it and its children that ended have used."""
     words = Path(f"/proc/{next(iter(daemon.pids()))}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, words[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
-def start(world: World, place: Path, group: Path | None) -> dict[str, float]:
-    """One start; seconds until it takes part, and of CPU."""
+def start(world: World, place: Path, group: Path | None) -> tuple[float, float]:
+    """One start: seconds until it takes part, and of CPU."""
     node = world.plan.nodes[0].name
     command = agent(node, settings(), place)
-    argv = command.argv if group is None else ["sh", "-c", _JOIN, str(group), *command.argv]
+    argv = command.argv if group is None else within(group, command.argv)
     begin = time.monotonic()
     daemon = Daemon(node, world.enter(node), Command(argv, command.env), place / "log")
     while "INITIALIZE -> " not in daemon.said():
@@ -62,36 +59,44 @@ def start(world: World, place: Path, group: Path | None) -> dict[str, float]:
     took = time.monotonic() - begin
     used = cpu(daemon)
     daemon.kill()
-    return {"seconds": round(took, 3), "cpu": round(used, 2)}
+    return took, used
+
+
+def measure(world: World, trials: int, limit: str, group: Path | None) -> list[dict[str, Any]]:
+    """A row for each kind of start: median and maximum of the seconds, and the median of those of CPU."""
+    found: dict[str, list[tuple[float, float]]] = {begun: [] for begun in STARTS}
+    for trial in range(trials):
+        place = world.place / f"{limit}-{trial}"
+        place.mkdir()
+        for begun in STARTS:
+            found[begun].append(start(world, place, group))
+    rows = []
+    for begun, of in found.items():
+        took, used = zip(*of, strict=True)
+        row = {"median": statistics.median(took), "max": max(took), "cpu": statistics.median(used)}
+        rows.append({"limit": limit, "start": begun, **row})
+    return rows
 
 
 def inside(trials: int, groups: str | None, refused: str) -> None:
     """In the sandbox: measure, write and show."""
     world = World(plan(settings(), 1))
-    certificate = world.place / "server.pem"
-    issued = trustme.CA().issue_cert(str(world.plan.vip))
-    issued.private_key_and_cert_chain_pem.write_to_path(str(certificate))
-    servers = api_servers(world, PORT, certificate)
-    rows: list[dict[str, Any]] = []
+    servers, _ = api_servers(world, PORT)
+    rows = []
     for limit in LIMITS:
         if limit != "none" and groups is None:
             print(f"no CPU limit: {refused}", file=sys.stderr)
             continue
         group = None if limit == "none" else Path(f"{groups}-0")
-        for trial in range(trials):
-            place = world.place / f"{limit}-{trial}"
-            place.mkdir()
-            rows += [{"limit": limit, "start": begun, **start(world, place, group)} for begun in STARTS]
+        rows += measure(world, trials, limit, group)
     for server in servers.values():
         server.kill()
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
-    for limit, begun in dict.fromkeys((row["limit"], row["start"]) for row in rows):
-        mine = [row for row in rows if (row["limit"], row["start"]) == (limit, begun)]
-        took, used = ([row[key] for row in mine] for key in ("seconds", "cpu"))
+    OUT.write_text(json.dumps({"trials": trials, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+    for row in rows:
         print(
-            f"limit {limit}, {begun}: {statistics.median(took):.2f} s, {max(took):.2f} s at the most, "
-            f"{statistics.median(used):.2f} s of CPU"
+            f"limit {row['limit']}, {row['start']}: {row['median']:.2f} s, {row['max']:.2f} s at the most, "
+            f"{row['cpu']:.2f} s of CPU"
         )
 
 

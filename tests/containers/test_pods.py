@@ -96,9 +96,10 @@ def test_a_holder_that_is_killed(cluster: Cluster) -> None:
     with cluster.felt() as felt:
         cluster.kubelets[cluster.holder()].kill()
         cluster.settle()
-    # An agent that is started again soon enough finds its address, and it does not move.
     assert felt.moves <= 1
+    # An agent that is started again soon enough finds its address, and it does not move; a keepalived always does.
     assert felt.moved <= KILLED
+    assert cluster.engine == "native" or felt.moved > 0
     assert felt.blackout <= KILLED
 
 

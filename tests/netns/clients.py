@@ -91,9 +91,8 @@ def pair(place: Path, interval: float) -> tuple[Agent, Agent]:
     engine = f"engine=native,agent.endpoint.port={PORT},keepalived.vrrpInstance.advertInt={interval}"
     agent = Agent(place, engine=("--set", engine)).master(START + 4 * interval)
     (place / "backup").mkdir()
-    enter = ("nsenter", f"--net=/proc/{host.shell.pid}/ns/net")
     on_v1 = f"{engine},keepalived.vrrpInstance.interface=v1"
-    backup = Agent(place / "backup", *enter, engine=("--set", on_v1))
+    backup = Agent(place / "backup", *host.enter, engine=("--set", on_v1))
     backup.until("INITIALIZE -> BACKUP")
     wait(lambda: backup.status()["master"] is not None, START, "the Master to be known")
     return agent, backup

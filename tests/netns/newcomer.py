@@ -44,8 +44,13 @@ class Host:
         theirs = Path(f"/proc/{self.shell.pid}/ns/net").readlink()
         return theirs != Path("/proc/self/ns/net").readlink()
 
+    @property
+    def enter(self) -> tuple[str, str]:
+        """The words before a command that runs in its network."""
+        return "nsenter", f"--net=/proc/{self.shell.pid}/ns/net"
+
     def run(self, words: str) -> str:
-        return shell(f"nsenter --net=/proc/{self.shell.pid}/ns/net {words}")
+        return shell(" ".join((*self.enter, words)))
 
     def has_vip(self) -> bool:
         return VIP in self.run("ip address show v1")
@@ -61,8 +66,7 @@ class Host:
         )
         pids = [word for name in "prc" for word in (f"-{name}", str(self.place / f"{name}.pid"))]
         words = [
-            "nsenter",
-            f"--net=/proc/{self.shell.pid}/ns/net",
+            *self.enter,
             "keepalived",
             "-n",
             "-l",
@@ -135,9 +139,8 @@ def from_another_daemon(place: Path, interval: str = "0.1") -> None:
     advert = ("--set", f"keepalived.vrrpInstance.advertInt={interval}")
     one = agent(place, *advert)
     (place / "there").mkdir()
-    enter = ("nsenter", f"--net=/proc/{host.shell.pid}/ns/net")
     on_v1 = ("--set", "keepalived.vrrpInstance.interface=v1")
-    other = Agent(place / "there", *enter, engine=(*NATIVE, *advert, *on_v1))
+    other = Agent(place / "there", *host.enter, engine=(*NATIVE, *advert, *on_v1))
     other.until("198.18.0.100 on v1 is this node's own address: taking no part")
     kept_from_claiming(one, "")
     assert not other.said("-> MASTER")

@@ -12,7 +12,7 @@ import os
 import pickle
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,30 +28,35 @@ _CODE: Final = Path(__file__).parent.parent
 
 def read(sources: Sources) -> Plan:
     """The kept plan if it is of the same origin, else one that is read, and kept. For a child process."""
-    before = _origin(sources)
-    if before is None:
+    contents = _contents(sources.files)
+    origin = _origin(sources.options, contents)
+    if origin is None:
         return sources.read()
-    if (plan := _recall(sources.directory, before)) is not None:
+    if (plan := _recall(sources.directory, origin)) is not None:
         return plan
     plan = sources.read()
-    if _origin(sources) == before:  # the files may have changed meanwhile
-        _keep(sources.directory, before, plan)
+    if _contents(sources.files) == contents:  # they may have changed meanwhile
+        _keep(sources.directory, origin, plan)
     return plan
 
 
-def _origin(sources: Sources) -> bytes | None:
-    """A digest of all that a plan is made of; None where that cannot be told, or reading it would use it up."""
-    if sources.options is None or not all(map(Path.is_file, sources.files)):
-        return None
-    digest = hashlib.sha256(repr((sys.version, sources.options)).encode())
+def _contents(files: Sequence[Path]) -> list[bytes] | None:
+    """What is in them; None where that cannot be told, or reading it would use it up."""
     try:
-        for file in sources.files:
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
-        for line in _code():
-            digest.update(line.encode())
+        return [file.read_bytes() for file in files] if all(map(Path.is_file, files)) else None
     except OSError:
         return None
-    return digest.digest()
+
+
+def _origin(options: tuple[str, ...] | None, contents: list[bytes] | None) -> bytes | None:
+    """A digest of all that a plan is made of; None where that cannot be told."""
+    if options is None or contents is None:
+        return None
+    try:
+        made_of = (sys.version, options, contents, list(_code()))
+    except OSError:
+        return None
+    return hashlib.sha256(repr(made_of).encode()).digest()
 
 
 def _code() -> Iterator[str]:
@@ -62,7 +67,7 @@ def _code() -> Iterator[str]:
             if name.endswith(".py"):
                 file = Path(directory, name)
                 facts = file.stat()
-                yield f"{file} {facts.st_size} {facts.st_mtime_ns}\n"
+                yield f"{file} {facts.st_size} {facts.st_mtime_ns}"
 
 
 def _recall(directory: Path, origin: bytes) -> Plan | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from pathlib import Path
 _PERIOD_US, _QUOTA_US = 100_000, 10_000
 _ROOT = Path("/sys/fs/cgroup")
 _SPIN = "while :; do :; done"
+_JOIN = 'echo $$ > "$0/cgroup.procs"; exec "$@"'
 _REMOVE = """
 read -r _
 for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -65,6 +66,11 @@ class Quota:
         _make(group)
         for pid in pids:
             (group / "cgroup.procs").write_text(str(pid))
+
+
+def within(group: Path, command: Sequence[str]) -> list[str]:
+    """The words that start a command in a control group, where it is from its first moment."""
+    return ["sh", "-c", _JOIN, str(group), *command]
 
 
 def _make(group: Path) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
-from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -142,10 +141,8 @@ def _build(cast: Plan, number: int, order: Order, interrupted: Callable[[], bool
     except NetlinkError as error:
         hint = "the kernel must have `veth` and `bridge`: `modprobe veth bridge` as root loads them"
         raise MissingRequirement(f"cannot build the lab's network: {error.args[-1]}", hint=hint) from error
-    certificate, authority = world.place / "server.pem", world.place / "ca.pem"
-    _certify(cast.vip, certificate, authority)
     _respond(world)
-    servers = api_servers(world, PORT, certificate)
+    servers, authority = api_servers(world, PORT)
     watch = HolderWatch(cast.vip, world.namespaces())
     return Theatre(world, watch, authority, servers, order.quota, interrupted, waits)
 
@@ -160,14 +157,3 @@ def _respond(world: World) -> None:
         responders.append(subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True))
     for responder in responders:
         responder.stdout.readline()  # type: ignore[union-attr]  # it is a pipe; the line says that it listens
-
-
-def _certify(vip: IPv4Address | IPv6Address, certificate: Path, authority: Path) -> None:
-    """A certificate for the VIP, as the API server's would have it, and the authority that signed it."""
-    import trustme
-
-    signer = trustme.CA()
-    signer.cert_pem.write_to_path(str(authority))
-    signer.issue_cert(str(vip), "kubernetes.default.svc").private_key_and_cert_chain_pem.write_to_path(
-        str(certificate)
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from vipalived.lab.sandbox import python
@@ -69,10 +70,23 @@ class ApiServer:
             self.order("ok")
 
 
-def api_servers(world: World, port: int, certificate: Path) -> dict[str, ApiServer]:
-    """One that is running for every node, by the node's name."""
+def api_servers(world: World, port: int) -> tuple[dict[str, ApiServer], Path]:
+    """One that is running for every node, by the node's name; and the file of the authority that vouches for them."""
+    certificate, authority = world.place / "server.pem", world.place / "ca.pem"
+    _certify(world.plan.vip, certificate, authority)
     words = [str(world.plan.vip.version), str(port), str(certificate)]
     servers = {host.name: ApiServer(world.enter(host.name), words) for host in world.plan.nodes}
     for server in servers.values():
         server.start()
-    return servers
+    return servers, authority
+
+
+def _certify(vip: IPv4Address | IPv6Address, certificate: Path, authority: Path) -> None:
+    """A certificate for the VIP, as the API server's would have it, and the authority that signed it."""
+    import trustme
+
+    signer = trustme.CA()
+    signer.cert_pem.write_to_path(str(authority))
+    signer.issue_cert(str(vip), "kubernetes.default.svc").private_key_and_cert_chain_pem.write_to_path(
+        str(certificate)
+    )
