@@ -77,7 +77,11 @@ RUNS = {
     ),
 }
 """By name: what the files are called."""
-TOOLS = {"footprint": "footprint.py", "startup": "startup.py", "pod-soak": "pod_soak.py"}
+TOOLS = {
+    "footprint": ("tools/footprint.py",),
+    "startup": ("-m", "tests.containers.startup"),
+    "pod-soak": ("tools/pod_soak.py",),
+}
 """What is measured by a program of its own."""
 NAMES = (*RUNS, *TOOLS)
 
@@ -99,7 +103,7 @@ def main() -> None:
     for number, name in enumerate(names, start=1):
         print(f"{name}, {number} of {len(names)}", flush=True)
         if name in TOOLS:
-            subprocess.run([sys.executable, str(ROOT / "tools" / TOOLS[name])], check=False)
+            subprocess.run([sys.executable, *TOOLS[name]], cwd=ROOT, check=False)
             continue
         outputs = ["--json", str(OUT / f"{name}.json"), "--html", str(OUT / f"{name}.html")]
         command = [

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+
+from msgspec import Struct
 
 
 class ExitCode(IntEnum):
@@ -45,8 +46,7 @@ class PermissionMissing(VipalivedError):
     exit_code = ExitCode.PERMISSION
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Problem:
+class Problem(Struct, frozen=True, order=True):
     """One thing wrong with the settings.
 
     `path` is where, in the values file's own dotted form (`keepalived.vrrpInstance.priority`,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import Final, Literal
+
+from msgspec import Struct
 
 Interface = IPv4Interface | IPv6Interface
 Address = IPv4Address | IPv6Address
@@ -29,8 +30,7 @@ class Undecided(Exception):
     """There is no such interface, or more than one; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(Struct, frozen=True):
     """An interface: its index, its flags as the kernel names them, and the addresses that are its own."""
 
     name: str
@@ -54,8 +54,7 @@ def missing(name: str, others: Sequence[str]) -> str:
     return f"the interface {name}; this node has {', '.join(others) or 'none that could have a VIP'}"
 
 
-@dataclass(frozen=True, slots=True)
-class DefaultRoute:
+class DefaultRoute(Struct, frozen=True):
     """A default route of one family (4 or 6), through one interface."""
 
     family: int
@@ -63,8 +62,7 @@ class DefaultRoute:
     metric: int
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """The interface, and the sentence that says why."""
 
     interface: str

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import ip_address, ip_interface
+
+from msgspec.structs import replace
 
 from vipalived.agent.ledger import Ledger
 from vipalived.agent.plan import MemberPlan

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import math
-from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
+from msgspec.structs import replace
 
 from tests.agent.story import MAC, MEMBER, MEMBER6, MIDNIGHT, OTHER, VIP, VIP6, Plan, Story, eventful
 from vipalived.agent.ledger import PEERS, TROUBLES

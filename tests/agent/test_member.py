@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from ipaddress import IPv4Address, ip_address, ip_interface
 
 import pytest
+from msgspec.structs import replace
 
 from vipalived.agent.member import Member
 from vipalived.agent.plan import Departures, MemberPlan

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import json
 import logging
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tests.agent.story import MEMBER, Plan, eventful
 from vipalived.agent import log

@@ -7,9 +7,9 @@ import os
 import socket
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tests.agent.story import MEMBER, MEMBER6
 from vipalived.agent import process, succession

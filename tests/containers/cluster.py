@@ -48,7 +48,7 @@ ENGINES = {
 """The values of each, beside the VIP."""
 WAITS = {"native": "waiting: another", "plain": "waiting for the other pod"}
 """What a pod says that waits for another one on its node."""
-_PORT = "6443"
+PORT = "6443"
 _MAIN = "from vipalived.cli.main import main; main()"
 _STEADY = 500_000_000
 _IN_FLIGHT = 50_000_000
@@ -83,15 +83,15 @@ class Cluster:
         self.waiting: dict[str, Kubelet] = {}
         """The DaemonSet's pods where they run beside the static ones."""
         self._network_before = self._network()
-        self._certificate = _certificate(place)
+        self._certificate = certificate(place)
         self._api_servers: dict[str, subprocess.Popen[str]] = {}
         self.watch = HolderWatch(ip_address(VIP), {name: host.network for name, host in self.hosts.items()})
         self.record = Record(place / "datagrams", NODES, create=True)
         self._programs = [
-            host.start(python("-m", "vipalived.lab.responder", "4", _PORT, name), says="listening")
+            host.start(python("-m", "vipalived.lab.responder", "4", PORT, name), says="listening")
             for name, host in self.hosts.items()
         ]
-        probe = python("-m", "vipalived.lab.probe", VIP, _PORT, str(place / "datagrams"), *NODES)
+        probe = python("-m", "vipalived.lab.probe", VIP, PORT, str(place / "datagrams"), *NODES)
         self._programs.append(segment.hosts[CLIENT].start(probe))
 
     def start(self) -> None:
@@ -145,7 +145,7 @@ class Cluster:
 
     def start_api_server(self, node: str) -> None:
         """A stand-in for the node's API server, on a node that has none."""
-        words = python("-m", "vipalived.lab.apiserver", "4", _PORT, str(self._certificate))
+        words = python("-m", "vipalived.lab.apiserver", "4", PORT, str(self._certificate))
         self._api_servers[node] = self.hosts[node].start(words, says="listening")
 
     def kill_api_server(self, node: str) -> None:
@@ -274,7 +274,7 @@ def _printed(command: str, *assignments: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(done.stdout))
 
 
-def _certificate(place: Path) -> Path:
+def certificate(place: Path) -> Path:
     path = place / "apiserver.pem"
     issued = trustme.CA().issue_cert(VIP, "127.0.0.1")
     chain = [issued.private_key_pem.bytes(), *(one.bytes() for one in issued.cert_chain_pems)]

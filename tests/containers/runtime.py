@@ -4,7 +4,8 @@ podman 4.3 runs the manifests as they are rendered, but for what is kubelet's pa
 is done here, and only here:
 
 - the DaemonSet's controller is not there either: who wants its pods makes them of its template;
-- a pod's emptyDir is its own: podman would give one to all pods that call it alike;
+- a pod's emptyDir is a directory on the host that lives as long as the pod: podman would give one to all pods that call
+  it alike, and take it away with each container;
 - annotations are for the API server alone, and podman refuses long ones: they are left out;
 - `spec.nodeName` of a fieldRef becomes the host's name: podman knows no such field;
 - a container that has ended gives way to a new one of the same pod, whose volumes stay. podman is told not to
@@ -94,7 +95,9 @@ class Kubelet:
         self._pod_name = pod["metadata"]["name"]
         self.name = f"{self._pod_name}-{self._container['name']}"
         self._file = f"/run/{self._pod_name}"
+        self._directories = f"{self._file}.volumes"
         self._loop: subprocess.Popen[bytes] | None = None
+        self._exists = False
 
     @property
     def wanted(self) -> bool:
@@ -103,7 +106,8 @@ class Kubelet:
 
     def start(self) -> None:
         """Lets the pod run until `stop`."""
-        documents = [*self._objects, _translated(self._pod, self.host.name)]
+        self._exists = True
+        documents = [*self._objects, self._translated()]
         self.host.sh(f"tee {self._file}.yaml", text=yaml.safe_dump_all(documents))
         self.host.sh(f"rm -f {self._file}.unwanted")
         words = [*self.host.enter(), "sh", "-c", _KUBELET, self.name, self._file]
@@ -140,12 +144,16 @@ class Kubelet:
         return self.podman(f"ps --no-trunc --filter name={self.name} --format {{{{.ID}}}}").strip()
 
     def remove(self) -> None:
-        """Stops the pod and removes it with all that belongs to it."""
+        """Stops the pod and removes it with all that belongs to it; another one of its name is left alone."""
+        if not self._exists:
+            return
         if self.wanted:
             self.stop()
         if self._pod_name in self.podman("pod ls --format {{.Name}}").split():
             self.podman(f"pod rm --force {self._pod_name}")
+        self._exists = False
         self.podman("volume prune --force")
+        self.host.sh(f"rm -rf {self._directories}")
 
     def podman(self, words: str) -> str:
         """What podman says on this host."""
@@ -191,27 +199,26 @@ class Kubelet:
             subprocess.run([*self.host.enter("net"), *ask], capture_output=True, check=False).returncode == 0
         )
 
+    def _translated(self) -> dict[str, Any]:
+        """The pod as kubelet would hand it to a runtime."""
+        pod = copy.deepcopy(self._pod)
+        pod["spec"]["restartPolicy"] = "Never"
+        pod["metadata"].pop("annotations", None)
+        for volume in pod["spec"]["volumes"]:
+            if "emptyDir" in volume:
+                del volume["emptyDir"]
+                volume["hostPath"] = {"path": self._directory(volume["name"])}
+        for container in pod["spec"]["containers"]:
+            for name in ("startupProbe", "livenessProbe", "readinessProbe"):
+                container.pop(name, None)
+            for variable in container["env"]:
+                if variable.pop("valueFrom", None) == {"fieldRef": {"fieldPath": "spec.nodeName"}}:
+                    variable["value"] = self.host.name
+        return pod
 
-def _translated(pod: dict[str, Any], node: str) -> dict[str, Any]:
-    """The pod as kubelet would hand it to a runtime."""
-    pod = copy.deepcopy(pod)
-    pod["spec"]["restartPolicy"] = "Never"
-    pod["metadata"].pop("annotations", None)
-    _rename_directories(pod["spec"], pod["metadata"]["name"])
-    for container in pod["spec"]["containers"]:
-        for name in ("startupProbe", "livenessProbe", "readinessProbe"):
-            container.pop(name, None)
-        for variable in container["env"]:
-            if variable.pop("valueFrom", None) == {"fieldRef": {"fieldPath": "spec.nodeName"}}:
-                variable["value"] = node
-    return pod
-
-
-def _rename_directories(spec: dict[str, Any], prefix: str) -> None:
-    (container,) = spec["containers"]
-    for volume in spec["volumes"]:
-        if "emptyDir" in volume:
-            name, volume["name"] = volume["name"], f"{prefix}-{volume['name']}"
-            for mount in container["volumeMounts"]:
-                if mount["name"] == name:
-                    mount["name"] = volume["name"]
+    def _directory(self, name: str) -> str:
+        """Of an emptyDir, which anybody may write to; the host's /run is in memory."""
+        path = f"{self._directories}/{name}"
+        self.host.sh(f"mkdir -p {path}")
+        self.host.sh(f"chmod 777 {path}")
+        return path

@@ -17,9 +17,11 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from random import Random
+
+from msgspec.structs import replace
 
 from vipalived.vrrp import model as m
 from vipalived.vrrp.router import deadline, effective_priority, step, takes_part

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
+from msgspec.structs import replace
 
 from vipalived.vrrp.group import Group, MemberAction, step
 from vipalived.vrrp.model import (

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 import struct
 import subprocess
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from vipalived.vrrp import packet
 from vipalived.vrrp.packet import (

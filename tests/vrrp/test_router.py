@@ -7,10 +7,10 @@ Master_Down_Interval 3.609375 s. After priority 0 the prompt skew is 156/256 of 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
+from msgspec.structs import replace
 
 from vipalived.vrrp.model import (
     AddAddresses,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.vrrp.simulation import PLAIN, VIP, Broken, World, config, history
 from vipalived.vrrp import model as m

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from vipalived.agent.connection import Connection, Finding
 from vipalived.agent.target import Target
@@ -20,10 +19,11 @@ _REOPENINGS = 2
 """So many ended idle connections are replaced between two questions: a server may end every one of them."""
 
 
-@dataclass(slots=True, eq=False)
 class _Question:
-    connection: Connection
-    timer: asyncio.TimerHandle = field(init=False)
+    timer: asyncio.TimerHandle
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
 
 
 class Checker:

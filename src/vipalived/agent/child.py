@@ -14,16 +14,16 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import BinaryIO, Final, Generic, TypeVar
+
+from msgspec import Struct
 
 from vipalived.errors import InvalidSettings, Problem, VipalivedError
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
+class _Refusal(Struct, frozen=True):
     message: str
     hint: str | None
     problems: tuple[Problem, ...]

@@ -12,10 +12,10 @@ import os
 import re
 import socket
 import ssl
-from dataclasses import dataclass
 from typing import Protocol, cast
 
 import h11
+from msgspec import Struct
 
 from vipalived.agent.target import Target, Unusable
 from vipalived.health.judge import Outcome
@@ -28,8 +28,7 @@ _FAILED_CHECK = re.compile(rb"^\[-\]([\w./-]{1,64})", re.MULTILINE)
 _NO_ROUTE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH})
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """An outcome, and in words what is wrong; empty when nothing is."""
 
     outcome: Outcome

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 _QUIET: Final = 60.0
 _KNOWN: Final = 32
@@ -12,8 +13,7 @@ _AT_ONCE: Final = 5
 """And so many are told within a minute."""
 
 
-@dataclass(slots=True)
-class Episodes:
+class Episodes(Struct):
     """Signs of a condition in, beginnings out; seconds of one clock."""
 
     _seen: dict[str, float] = field(default_factory=dict)

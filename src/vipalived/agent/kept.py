@@ -1,8 +1,8 @@
 """The plan that was read last, kept in a file of the run directory for a restart.
 
-Reading settings costs some 0.2 s of CPU, which are 2 s under the limit of 100m that the contract gives the container; a
-Master that is killed must be back within 3.6 s, or its addresses end. The same code makes of the same files and options
-what it has made of them before.
+Reading settings costs some 0.1 s of CPU, which are more than a second under the limit of 100m that the contract gives
+the container; the addresses of a Master that is killed end 2 to 3 s later, where the advertisement interval is 1 s. The
+same code makes of the same files and options what it has made of them before.
 """
 
 from __future__ import annotations

@@ -10,8 +10,9 @@ import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Final, Protocol
+
+from msgspec import Struct, field
 
 from vipalived.agent.episodes import Episodes
 from vipalived.agent.log import Log
@@ -45,8 +46,7 @@ class Facts(Protocol):
     def members(self) -> Sequence[MemberPlan]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """The last advertisement of another router."""
 
     source: IPAddress
@@ -55,8 +55,7 @@ class Heard:
     at: float
 
 
-@dataclass(slots=True)
-class Book:
+class Book(Struct):
     """What is counted and remembered."""
 
     started: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def run(sources: Sources) -> int:
     process.require_permissions()
     _make(sources.directory)
     log.to_stderr(plan.log_format, plan.log_level)
+    gc.enable()
 
     async def serve() -> None:
         await Service(sources, plan).serve()

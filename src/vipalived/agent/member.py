@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
+
+from msgspec.structs import replace
 
 from vipalived.agent.ledger import Ledger
 from vipalived.agent.plan import MemberPlan

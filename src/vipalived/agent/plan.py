@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from vipalived.health.judge import HealthCheck
 from vipalived.interfaces import AUTO
@@ -17,8 +19,7 @@ if TYPE_CHECKING:
     from vipalived.settings import model as settings_model
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Departures:
+class Departures(Struct, frozen=True, kw_only=True):
     """The `native` values: which departures from the letter of the RFC are on."""
 
     hitless_resignation: bool = True
@@ -32,8 +33,7 @@ class Departures:
     checksum_pseudo_header: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemberPlan:
+class MemberPlan(Struct, frozen=True, kw_only=True):
     """One virtual router and address family. `source` is None for the interface's primary address."""
 
     family: int
@@ -92,8 +92,7 @@ class MemberPlan:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """A node's virtual router on an interface; `tracked` are further interfaces that must be up.
 
     `unnamed`: there are values for single nodes, and none for this one.

@@ -6,16 +6,16 @@ while this node is still Master, holds the address.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 _AGAIN: Final = 0.5
 _QUIET: Final = 10.0
 """An episode is over when nothing has been heard for so long: twice the time between two questions."""
 
 
-@dataclass(slots=True)
-class Rivals:
+class Rivals(Struct):
     """Claims in, episodes out. Seconds are counted up to the last claim, so that they never shrink."""
 
     episodes: int = 0

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from vipalived.agent import absence, interface, kept, log, process, signals
 from vipalived.agent.checker import Checker
@@ -37,8 +38,7 @@ _WAITING: Final = 1.0
 ReadPlan = Callable[[], Plan]
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Struct, frozen=True):
     """Where the settings come from: `read` is called in a child process, again when one of `files` changes.
 
     Without files they cannot change. `options` are what else they are made of; None where they have parts that may

@@ -6,8 +6,9 @@ It imports next to nothing, as `vipalived status` may be a probe.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any, Final
+
+from msgspec import Struct, convert, to_builtins
 
 STATES: Final = ("INITIALIZE", "WAITING", "BACKUP", "ADOPTING", "CLAIMING", "MASTER", "RESIGNING")
 """WAITING is for another instance on this node, which acts."""
@@ -20,16 +21,14 @@ STUCK: Final = 5.0
 """An engine whose own timer is overdue by so much does not live."""
 
 
-@dataclass(frozen=True, slots=True)
-class Vip:
+class Vip(Struct, frozen=True):
     """A virtual address with its prefix, and whether it is on the interface."""
 
     address: str
     held: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(Struct, frozen=True):
     """The Master: this node (`ours`), or whom it last heard, `age` ago."""
 
     address: str | None
@@ -38,8 +37,7 @@ class Holder:
     age: float
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """The local API server. `error` is the last one there was, at `error_at`."""
 
     checked: bool
@@ -49,8 +47,7 @@ class Health:
     error_at: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(Struct, frozen=True):
     """Another router that has advertised."""
 
     address: str
@@ -59,8 +56,7 @@ class Peer:
     age: float
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Struct, frozen=True):
     """How often the state has changed so."""
 
     from_state: str
@@ -69,8 +65,7 @@ class Transition:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Failovers:
+class Failovers(Struct, frozen=True):
     """How long it took from the last sign of another Master until this node was it.
 
     `buckets` counts by `BUCKETS`, not cumulated.
@@ -83,8 +78,7 @@ class Failovers:
     buckets: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Discarded:
+class Discarded(Struct, frozen=True):
     """Packets refused for one reason, and who sent the last of them."""
 
     reason: str
@@ -92,8 +86,7 @@ class Discarded:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class SecondHolder:
+class SecondHolder(Struct, frozen=True):
     """Somebody else has claimed a VIP again and again since this moment, while this node is Master."""
 
     who: str
@@ -102,8 +95,7 @@ class SecondHolder:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """What went wrong last at this moment, and how often so far."""
 
     sentence: str
@@ -111,8 +103,7 @@ class Trouble:
     count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, kw_only=True):
     """All that is known at `time`.
 
     `unready` says why the node knows no Master, `problems` why it is not in a good state (each is empty if all is
@@ -186,31 +177,9 @@ class Snapshot:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, with `good` among them."""
-        return {**asdict(self), "good": self.good}
+        return {**to_builtins(self), "good": self.good}
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> Snapshot:
         """What `to_json` has made plain."""
-        values = {key: value for key, value in plain.items() if key != "good"}
-        for key, made in _ONE.items():
-            values[key] = values[key] and made(**values[key])
-        for key, made in _MANY.items():
-            values[key] = tuple(made(**each) for each in values[key])
-        for key in ("unready", "problems"):
-            values[key] = tuple(values[key])
-        return cls(**values)
-
-
-_ONE: dict[str, Any] = {
-    "master": Holder,
-    "health": Health,
-    "second_holder": SecondHolder,
-    "failovers": lambda **values: Failovers(**{**values, "buckets": tuple(values["buckets"])}),
-}
-_MANY: dict[str, Any] = {
-    "vips": Vip,
-    "transitions": Transition,
-    "peers": Peer,
-    "discards": Discarded,
-    "troubles": Trouble,
-}
+        return convert(plain, cls)

@@ -7,12 +7,12 @@ an equal one that what it finds on the interface is its own. Nothing of that rea
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from typing import Final
+
+from msgspec import MsgspecError, Struct, json
 
 from vipalived.agent.plan import Plan
 from vipalived.agent.process import Crowded, Place, places
@@ -29,8 +29,7 @@ _MOST: Final = 64
 """So many may wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claimant:
+class Claimant(Struct, frozen=True):
     """An instance that waits: what it would do (`Plan.role`), and whether it may take part."""
 
     role: str
@@ -145,7 +144,7 @@ async def _outlast(predecessor: socket.socket, claimant: Callable[[], Claimant])
     with suppress(OSError):
         while word := await loop.sock_recv(predecessor, 1):
             if word == _WHO:
-                await loop.sock_sendall(predecessor, json.dumps(asdict(claimant())).encode() + b"\n")
+                await loop.sock_sendall(predecessor, json.encode(claimant()) + b"\n")
             left = word == _LEFT
     return left
 
@@ -154,12 +153,12 @@ async def _judge(one: socket.socket, unfit: Callable[[Claimant], str | None]) ->
     try:
         async with asyncio.timeout(_PATIENCE):
             return unfit(await _ask(one))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, MsgspecError):
         return "it does not answer"
 
 
 async def _ask(one: socket.socket) -> Claimant:
-    """Raises OSError, ValueError or TypeError when there is no proper answer."""
+    """Raises OSError, ValueError or MsgspecError when there is no proper answer."""
     loop, said = asyncio.get_running_loop(), b""
     await loop.sock_sendall(one, _WHO)
     while not said.endswith(b"\n"):
@@ -167,5 +166,4 @@ async def _ask(one: socket.socket) -> Claimant:
         said += part
         if not part or len(said) > _LONGEST:
             raise ValueError("not a line")
-    answer = json.loads(said)
-    return Claimant(answer["role"], Standing(answer["standing"]), answer["released"])
+    return json.decode(said, type=Claimant)

@@ -11,12 +11,12 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import h11
+from msgspec import Struct
 
 from vipalived.health.judge import HealthCheck
 
@@ -27,8 +27,7 @@ class Unusable(Exception):
     """A file that the check needs cannot be used; says which and why, never what is in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Struct, frozen=True):
     """What a connection needs of the files."""
 
     context: ssl.SSLContext

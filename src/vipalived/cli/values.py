@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import to_builtins
 
 from vipalived.cli.options import (
     Assignment,
@@ -97,7 +98,7 @@ def check(
             raise
         found = _Verdict(invalid.problems)
     if output == "json":
-        click.echo(json.dumps({"valid": not found.errors, **asdict(found)}, indent=2))
+        click.echo(json.dumps({"valid": not found.errors, **to_builtins(found)}, indent=2))
     else:
         found.show()
     if found.errors:

@@ -6,10 +6,12 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import replace
 
 from vipalived.agent.plan import MemberPlan, Plan, plan
 from vipalived.interfaces import Undecided

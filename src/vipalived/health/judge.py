@@ -6,15 +6,16 @@ docs/design.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from vipalived.vrrp.model import Standing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthCheck:
+class HealthCheck(Struct, frozen=True, kw_only=True):
     """The `healthCheck` values as the agent needs them; seconds. Empty files are None."""
 
     url: str
@@ -57,8 +58,7 @@ QUICK: Final = 0.1
 """Seconds between two questions while the answer may change the standing soon."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """What the outcomes so far amount to. A restarted process begins with the standing of its predecessor.
 
     `successes`, `failures` and `hangs` are in a row, the latest included. 403 counts for nothing until it lasts,

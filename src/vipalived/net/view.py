@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface
+
+from msgspec import Struct
 
 from vipalived.interfaces import Device, able
 from vipalived.vrrp.packet import IPAddress
@@ -12,8 +13,7 @@ from vipalived.vrrp.packet import IPAddress
 Interface = IPv4Interface | IPv6Interface
 
 
-@dataclass(frozen=True, slots=True)
-class AddressChange:
+class AddressChange(Struct, frozen=True):
     """An address is on an interface, or no longer.
 
     `usable` is one that neither waits for duplicate address detection nor has failed it, `primary` one that
@@ -29,8 +29,7 @@ class AddressChange:
     ours: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LinkChange:
+class LinkChange(Struct, frozen=True):
     """An interface is there, up and with carrier (`running`) or not, or it is no longer there.
 
     `flags` are those of `interfaces.UNABLE` that it has. `mac` is None where it is no Ethernet interface;
@@ -49,16 +48,14 @@ class LinkChange:
 Change = AddressChange | LinkChange
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """The address that a node speaks from, and why it is that one."""
 
     address: IPAddress
     why: str
 
 
-@dataclass(slots=True)
-class View:
+class View(Struct):
     """All links and addresses, as the changes tell them."""
 
     links: dict[int, LinkChange]

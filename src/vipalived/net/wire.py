@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 import struct
 from contextlib import suppress
-from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Final
+
+from msgspec import Struct
 
 from vipalived.net import bpf, clock
 from vipalived.vrrp.packet import (
@@ -38,8 +39,7 @@ Fact = tuple[int, int, bytes]
 """What the kernel says beside a packet: level, kind, value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Struct, frozen=True):
     """A packet, or why it is none, and when the kernel got it on the engine's clock."""
 
     content: Datagram | Discard

@@ -7,9 +7,10 @@ field as keepalived and FRR send them.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
+
+from msgspec import Struct
 
 from vipalived.vrrp.packet import IPAddress, checksum
 
@@ -32,8 +33,7 @@ _NEIGHBOUR_SOLICITATION, _NEIGHBOUR_ADVERTISEMENT = 135, 136
 _ROUTER, _SOLICITED, _OVERRIDE = 0x80000000, 0x40000000, 0x20000000
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """Somebody said that `address` is at `mac`; `unasked` when nobody had asked for it."""
 
     address: IPAddress

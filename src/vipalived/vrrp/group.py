@@ -8,8 +8,10 @@ claims, the other family is silent, so that a claim that fails has disturbed nob
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from vipalived.vrrp import router
 from vipalived.vrrp.model import (
@@ -31,8 +33,7 @@ from vipalived.vrrp.model import (
 from vipalived.vrrp.moves import meet
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """The members, at most one for each address family; the first one's election decides."""
 
     members: tuple[Config, ...]
@@ -44,8 +45,7 @@ class Group:
         return replace(self.members[0], addresses=addresses)
 
 
-@dataclass(frozen=True, slots=True)
-class MemberAction:
+class MemberAction(Struct, frozen=True):
     """`action` is to be carried out for the member with this index."""
 
     member: int

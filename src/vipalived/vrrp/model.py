@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct, field
 
 from vipalived.vrrp.packet import IPAddress
 from vipalived.vrrp.timers import Version, master_down_interval, skew_time
@@ -88,8 +89,7 @@ class Reason(StrEnum):
     ADDRESS_LOST = "address-lost"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Garp:
+class Garp(Struct, frozen=True, kw_only=True):
     """How often a Master tells the segment about its addresses: keepalived's four values, and the pacing.
 
     `repeat` rounds at the transition and again `delay` seconds later (0: not again), `refresh_repeat` every
@@ -108,8 +108,7 @@ class Garp:
         return tuple(start + self.spread * index / rounds for index in range(rounds))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+class Config(Struct, frozen=True, kw_only=True):
     """One virtual router on one node; from `hitless` on, the deliberate departures from the RFC.
 
     `source` is the primary address that advertisements carry and that breaks ties. `interval`, `handover`,
@@ -179,13 +178,11 @@ class Config:
         return master_down_interval(priority, interval, self.version)
 
 
-@dataclass(frozen=True, slots=True)
-class Initialize:
+class Initialize(Struct, frozen=True):
     """Takes no part, holds nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Backup:
+class Backup(Struct, frozen=True):
     """Waits. `interval` is the Master's, learned; `master` is who it is, last heard at `heard_at`.
 
     `displace_at`: when this router takes over although the Master lives, as its `master_priority` says that it is
@@ -202,15 +199,13 @@ class Backup:
     heard_at: float = -math.inf
 
 
-@dataclass(frozen=True, slots=True)
-class Adopting:
+class Adopting(Struct, frozen=True):
     """Found the addresses of a dead predecessor on the node: keeps them unless somebody else is Master."""
 
     until: float
 
 
-@dataclass(frozen=True, slots=True)
-class Claiming:
+class Claiming(Struct, frozen=True):
     """Has advertised and listens for a better claim before it owns; `held`: has the addresses already.
 
     `dying`: its API server died meanwhile, so that it owns the addresses only to give them away.
@@ -223,8 +218,7 @@ class Claiming:
     dying: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Master:
+class Master(Struct, frozen=True):
     """Holds the addresses. `rounds` are the gratuitous ARP rounds still due, in order.
 
     `challenger`: the better router that was last answered instead of obeyed, and is `again_at`. `loser`: what the
@@ -247,8 +241,7 @@ class Master:
     lost_at: float = -math.inf
 
 
-@dataclass(frozen=True, slots=True)
-class Resigning:
+class Resigning(Struct, frozen=True):
     """Gives the addresses away but keeps them until the successor owns them.
 
     `resign_at`: when priority 0 is repeated, until there is a `successor`: the Backup that this one will be.
@@ -266,8 +259,7 @@ class Resigning:
 Role = Initialize | Backup | Adopting | Claiming | Master | Resigning
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """A router between two steps: its role, and what it has been told about the world.
 
     `steady`: see `Health`. `reluctant`: released only if somebody else takes the addresses. `barred`: one of the
@@ -290,8 +282,7 @@ class State:
     deaf_until: float = -math.inf
 
 
-@dataclass(frozen=True, slots=True)
-class Startup:
+class Startup(Struct, frozen=True):
     """Take part; `leftover` when the addresses are already on the node, left by a dead predecessor.
 
     `acquainted` when that one was, see `State`; `inherited` when it was Master to its end, and has left them to this
@@ -303,8 +294,7 @@ class Startup:
     inherited: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Shutdown:
+class Shutdown(Struct, frozen=True):
     """Stop taking part; done when the role is Initialize.
 
     `heir`: an equal router on this node is about to start, and takes up what it finds there.
@@ -313,13 +303,11 @@ class Shutdown:
     heir: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
+class Timer(Struct, frozen=True):
     """`deadline(state)` has been reached."""
 
 
-@dataclass(frozen=True, slots=True)
-class Advert:
+class Advert(Struct, frozen=True):
     """An advertisement that passed every check of the packet module; seconds.
 
     It is `strange` when the addresses in it are all others than the receiver's.
@@ -331,63 +319,54 @@ class Advert:
     strange: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """The health check changed its mind. Who is not `steady` takes nothing from a healthy Master."""
 
     standing: Standing
     steady: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """The interface went up (with an address to send from) or down."""
 
     up: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True):
     """The operator wants the addresses elsewhere, for now; unless `forced`, only if somebody else takes them."""
 
     forced: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Rejoin:
+class Rejoin(Struct, frozen=True):
     """The operator lets this node take part again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """One of the addresses is the node's own, or no longer: nothing may be done with it then."""
 
     on: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Reconfigured:
+class Reconfigured(Struct, frozen=True):
     """The step's configuration replaces `previous`; VRID, version and interface are the same."""
 
     previous: Config
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignClaim:
+class ForeignClaim(Struct, frozen=True):
     """Another host's ARP or neighbour advertisement claimed one of the addresses."""
 
     address: IPAddress
 
 
-@dataclass(frozen=True, slots=True)
-class Stranger:
+class Stranger(Struct, frozen=True):
     """Somebody advertises the virtual router's ID in a way that no router of its kind does."""
 
     source: IPAddress
 
 
-@dataclass(frozen=True, slots=True)
-class AddressLost:
+class AddressLost(Struct, frozen=True):
     """Somebody else removed one of the addresses from this node."""
 
     address: IPAddress
@@ -410,38 +389,33 @@ Event = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SendAdvert:
+class SendAdvert(Struct, frozen=True):
     """Advertise the configured addresses and interval with this priority."""
 
     priority: int
 
 
-@dataclass(frozen=True, slots=True)
-class AddAddresses:
+class AddAddresses(Struct, frozen=True):
     """Put the addresses on the interface, or renew them, valid for `lease` seconds (inf: for ever)."""
 
     addresses: tuple[IPAddress, ...]
     lease: float
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveAddresses:
+class RemoveAddresses(Struct, frozen=True):
     """Take the addresses off the interface; some may be gone already."""
 
     addresses: tuple[IPAddress, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Announce:
+class Announce(Struct, frozen=True):
     """Send `rounds` rounds of gratuitous ARP or unsolicited NA, each over all addresses, at once."""
 
     addresses: tuple[IPAddress, ...]
     rounds: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Struct, frozen=True):
     """The role changed: for the log, the notifications and the metrics."""
 
     old: type[Role]

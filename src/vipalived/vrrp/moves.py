@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from vipalived.vrrp.model import (
     ANSWER_GAP,
@@ -58,8 +60,7 @@ def holds(state: State) -> bool:
     return isinstance(role, Master | Resigning | Adopting) or (isinstance(role, Claiming) and role.held)
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """A step in progress: what it sees, what it has done so far."""
 
     config: Config

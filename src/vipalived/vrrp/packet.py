@@ -10,10 +10,11 @@ import hashlib
 import hmac
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
+
+from msgspec import Struct
 
 from vipalived.vrrp.timers import Version
 
@@ -76,8 +77,7 @@ class AuthType(StrEnum):
     AH = "AH"
 
 
-@dataclass(frozen=True, slots=True)
-class Auth:
+class Auth(Struct, frozen=True):
     """VRRPv2 authentication; `password` is 1 to 8 bytes, zero-padded on the wire."""
 
     type: AuthType
@@ -89,8 +89,7 @@ class Auth:
         return self.password.ljust(_PASSWORD_BYTES, b"\0")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Advertisement:
+class Advertisement(Struct, frozen=True, kw_only=True):
     """One VRRP advertisement. `interval` is in seconds, `priority` 0 resigns."""
 
     version: Version
@@ -100,8 +99,7 @@ class Advertisement:
     addresses: tuple[IPAddress, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Struct, frozen=True, kw_only=True):
     """What one virtual router accepts.
 
     `interval` (seconds) and `auth` matter under VRRPv2 only. `peers`, when not empty, are the unicast
@@ -118,8 +116,7 @@ class Policy:
     sequence: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Datagram:
+class Datagram(Struct, frozen=True):
     """What the network handed over: `payload` is the VRRP message, `header` and `ah` matter with AH."""
 
     source: IPAddress
@@ -130,8 +127,7 @@ class Datagram:
     ah: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """An advertisement that passed every check; `sequence` is its AH sequence number, else 0."""
 
     advertisement: Advertisement

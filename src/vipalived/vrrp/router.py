@@ -20,8 +20,9 @@ an `Advert`: a rejected packet cannot move a timer because there is no event for
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from vipalived.vrrp.model import (
     OWNER,

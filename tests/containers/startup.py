@@ -1,0 +1,160 @@
+"""How long a pod's agent needs until it takes part, with and without the CPU limit that the contract gives it.
+
+usage: python -m tests.containers.startup [TRIALS]     as root; writes out/bench/startup.json and prints a table
+
+The pod is what `vipalived static-pod` prints, in the image of the Containerfile, and podman runs it on a host as the
+tests beside this file have them. From exec to the first state, once in a new pod and once where a killed container has
+left its run directory. The API server is asked over TLS, and the metrics are served.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tests.containers import hosts, image, runtime
+from tests.containers.cluster import AGENT_IMAGE, PORT, certificate, static_pod
+from vipalived.lab.sandbox import python
+
+OUT = image.REPOSITORY / "out" / "bench" / "startup.json"
+LIMITS = {"2 cores": "2", "100m": "100m"}
+"""By what the table calls them; two cores are more than the agent can use."""
+STARTS = ("first", "again")
+NODE = "cp-1"
+PATIENCE = 60.0
+STEP = 0.005
+"""Seconds between two looks; the agent's log has milliseconds."""
+_GROUPS = Path("/sys/fs/cgroup")
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def agents() -> dict[int, Path]:
+    """The processes in podman's containers that have become the agent, each with its control group."""
+    top = next(path for path in (_GROUPS / "cpu", _GROUPS) if path.is_dir())
+    found = {}
+    for group in top.glob("libpod_parent/**/cgroup.procs"):
+        with suppress(OSError):  # it may end meanwhile
+            for pid in map(int, group.read_text().split()):
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                if b"python" in words[0] and words[1].endswith(b"/vipalived"):
+                    found[pid] = group.parent
+    return found
+
+
+def quota(group: Path) -> float:
+    """The cores that the group may use."""
+    if (group / "cpu.max").exists():
+        most, period = (group / "cpu.max").read_text().split()
+    else:
+        most, period = ((group / f"cpu.cfs_{word}_us").read_text() for word in ("quota", "period"))
+    return float(most) / float(period)
+
+
+def cpu(pid: int) -> float:
+    """Seconds of CPU that it and its children that ended have used."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, words[11:15])) / _TICKS
+
+
+def start(kubelet: runtime.Kubelet, cores: float, begin: Callable[[], object]) -> tuple[float, float]:
+    """What one start took: seconds until the agent takes part, and of CPU."""
+    before = agents()
+    begin()
+    deadline = time.monotonic() + PATIENCE
+    while not (fresh := agents().items() - before.items()):
+        if time.monotonic() > deadline:
+            sys.exit(f"no agent has started:\n{kubelet.story()}")
+        time.sleep(STEP)
+    (pid, group), began = min(fresh), time.time()
+    if quota(group) != cores:
+        sys.exit(f"the limit is {quota(group)} of a core, and {cores} were asked for")
+    return look(kubelet, pid, began, deadline)
+
+
+def look(kubelet: runtime.Kubelet, pid: int, began: float, deadline: float) -> tuple[float, float]:
+    """Watches the agent until its log says that it takes part."""
+    # Before that it was the container runtime's.
+    used = [(began, spent := cpu(pid))]
+    log = Path(f"/proc/{kubelet.host.pid}/root{kubelet.inspect()['HostConfig']['LogConfig']['Path']}")
+    while "INITIALIZE -> " not in (said := log.read_text()):
+        if time.monotonic() > deadline:
+            sys.exit(f"it does not take part:\n{said}")
+        used.append((time.time(), cpu(pid)))
+        time.sleep(STEP)
+    line = next(line for line in said.splitlines() if "INITIALIZE -> " in line)
+    # Each line has the runtime's moment, its stream and a tag before what the agent said.
+    ended = datetime.fromisoformat(line.split()[3]).timestamp()
+    return ended - began, max(seconds for moment, seconds in used if moment <= ended) - spent
+
+
+def measure(host: hosts.Host, trials: int, limit: str, place: Path) -> list[dict[str, Any]]:
+    """A row for each kind of start: median and maximum of the seconds, and the median of those of CPU."""
+    cores = LIMITS[limit]
+    pod = static_pod("engine=native", f"resources.limits.cpu={cores}")
+    number = float(cores.removesuffix("m")) / (1000 if cores.endswith("m") else 1)
+    found: dict[str, list[tuple[float, float]]] = {begun: [] for begun in STARTS}
+    for trial in range(trials):
+        kubelet = runtime.Kubelet(host, pod, place / f"{limit}-{trial}.log")
+        found["first"].append(start(kubelet, number, kubelet.start))
+        found["again"].append(
+            start(kubelet, number, lambda: kubelet.podman(f"kill --signal KILL {kubelet.name}"))  # noqa: B023
+        )
+        kubelet.remove()
+    rows = []
+    for begun, of in found.items():
+        took, used = zip(*of, strict=True)
+        row = {"median": statistics.median(took), "max": max(took), "cpu": statistics.median(used)}
+        rows.append({"limit": limit, "start": begun, **row})
+    return rows
+
+
+@contextmanager
+def ready_host(place: Path) -> Iterator[hosts.Host]:
+    """A host with podman, the image, and an API server."""
+    segment = hosts.Segment(place, [NODE])
+    try:
+        print("building the image, which takes about two minutes", file=sys.stderr)
+        runtime.set_up(segment, root=str(place / "images"))
+        image.build(segment, (AGENT_IMAGE,))
+        host = segment.hosts[NODE]
+        runtime.set_up(host, shared=str(place / "images"))
+        server = host.start(
+            python("-m", "vipalived.lab.apiserver", "4", PORT, str(certificate(place))), says="listening"
+        )
+        yield host
+        server.kill()
+        server.communicate()
+    finally:
+        segment.close()
+
+
+def main() -> None:
+    """Measure, write and show."""
+    trials = int(sys.argv[1]) if sys.argv[1:] else 10
+    if os.geteuid() != 0 or (refused := hosts.refusal()):
+        sys.exit("only root may run a container runtime on hosts of namespaces" if os.geteuid() else refused)
+    with tempfile.TemporaryDirectory() as directory, ready_host(Path(directory)) as host:
+        rows = []
+        for limit in LIMITS:
+            for row in measure(host, trials, limit, Path(directory)):
+                rows.append(row)
+                print(
+                    f"limit {row['limit']}, {row['start']}: {row['median']:.2f} s, "
+                    f"{row['max']:.2f} s at the most, {row['cpu']:.2f} s of CPU",
+                    flush=True,
+                )
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    OUT.write_text(json.dumps({"trials": trials, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
