@@ -79,7 +79,7 @@ RUNS = {
 """By name: what the files are called."""
 TOOLS = {
     "footprint": ("tools/footprint.py",),
-    "startup": ("-m", "tests.containers.startup"),
+    "pod-cost": ("-m", "tests.containers.cost"),
     "pod-soak": ("tools/pod_soak.py",),
 }
 """What is measured by a program of its own."""

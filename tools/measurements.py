@@ -193,10 +193,19 @@ def startup_table(report: Row) -> str:
         "| CPU limit | start | seconds: median | max | seconds of CPU: median |",
         "|---|---|--:|--:|--:|",
     ]
-    for row in report["rows"]:
+    for row in report["starts"]:
         figures = (f"{row[key]:.2f}" for key in ("median", "max", "cpu"))
         lines.append("| " + " | ".join((row["limit"], row["start"], *figures)) + " |")
     return "\n".join(lines) + f"\n\n{report['trials']} trials of each.\n"
+
+
+def rest_table(report: Row) -> str:
+    """A pod's Master at rest."""
+    rows = [
+        f"| {row['asked']} | {row['cpu_percent']:.2f} | {row['memory_mib']:.1f} |" for row in report["rests"]
+    ]
+    head = ["| the API server is asked | % of a core | MiB |", "|---|--:|--:|"]
+    return "\n".join([*head, *rows]) + f"\n\nOver {report['seconds']:g} s each.\n"
 
 
 def pods_table(report: Row) -> str:
@@ -262,7 +271,8 @@ def main() -> None:
     replace_section(document, "every figure", long_table(runs))
     for section, name, table in (
         ("footprint", "footprint", footprint_table),
-        ("startup", "startup", startup_table),
+        ("startup", "pod-cost", startup_table),
+        ("rest", "pod-cost", rest_table),
         ("pods", "pod-soak", pods_table),
     ):
         if report := fresh(name):

@@ -60,3 +60,12 @@ def test_signals_are_noted_before_anything_is_loaded_that_takes_its_time() -> No
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("[]\nUsage: vipalived agent")
+
+
+def test_the_election_waits_for_no_library_that_only_questions_scrapes_and_changed_files_need() -> None:
+    heavy = "{'asyncinotify', 'h11', 'prometheus_client', 'pydantic', 'yaml'}"
+    script = f"import sys, vipalived.agent.main; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "[]\n")

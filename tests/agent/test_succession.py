@@ -220,6 +220,7 @@ def test_where_there_is_no_room_to_wait_one_tries_again() -> None:
         with pytest.raises(process.Crowded):
             queue_up()
         one = seat()
+        assert not one.take_free()
         task = await waiting(one)
         place.leave()
         for other in crowd:
@@ -243,5 +244,27 @@ def test_two_with_their_families_in_different_order_do_not_wait_for_each_other()
         await left.pop()
         for one in others:
             one.leave()
+
+    play(story)
+
+
+def test_what_is_free_is_taken_at_once_and_the_rest_is_waited_for() -> None:
+    async def story() -> None:
+        lone = Seat(Plan(LINK, (), (MEMBER6,)), lambda: WAITER)
+        assert lone.take_free()
+        both = seat()
+        assert not both.take_free()
+        assert not Seat(Plan(LINK, (), (MEMBER,)), lambda: WAITER).take_free()
+        task = await waiting(both)
+        assert not task.done()
+        lone.leave()
+        await task
+        last = seat()
+        assert not last.take_free()
+        task = await waiting(last)
+        both.leave()
+        await task
+        assert not last.inherited
+        last.leave()
 
     play(story)

@@ -93,9 +93,13 @@ def test_a_holder_that_is_stopped(cluster: Cluster) -> None:
 
 
 def test_a_holder_that_is_killed(cluster: Cluster) -> None:
+    kubelet = cluster.kubelets[cluster.holder()]
+    plan = f"exec {kubelet.name} stat -c %i.%Y /run/vipalived/plan"
+    kept = kubelet.podman(plan) if cluster.engine == "native" else ""
     with cluster.felt() as felt:
-        cluster.kubelets[cluster.holder()].kill()
+        kubelet.kill()
         cluster.settle()
+    assert not kept or kubelet.podman(plan) == kept, "the values were read again"
     assert felt.moves <= 1
     # An agent that is started again soon enough finds its address, and it does not move; a keepalived always does.
     assert felt.moved <= KILLED

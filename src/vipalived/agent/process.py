@@ -128,6 +128,8 @@ class Place:
 
     def take(self) -> socket.socket | None:
         """None when it is ours now; else a connection that ends when the one before us does. Raises Crowded."""
+        if self._socket is not None:
+            return None
         taken = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             taken.bind(self._name)

@@ -11,14 +11,12 @@ import math
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
 from vipalived.agent import absence, interface, kept, log, process, signals
-from vipalived.agent.checker import Checker
 from vipalived.agent.control import Control
-from vipalived.agent.endpoint import Endpoint
 from vipalived.agent.guarded import BackOff, guarded
 from vipalived.agent.ledger import Ledger
 from vipalived.agent.log import Log
@@ -27,10 +25,12 @@ from vipalived.agent.plan import Plan
 from vipalived.agent.reader import Reader
 from vipalived.agent.snapshot import Snapshot
 from vipalived.agent.succession import Claimant, Seat
-from vipalived.agent.watch import watch
 from vipalived.interfaces import AUTO, Undecided
 from vipalived.net import clock
 from vipalived.vrrp.model import Health, Standing
+
+if TYPE_CHECKING:
+    from vipalived.agent.checker import Checker
 
 _WAITING: Final = 1.0
 """Seconds between two looks for an interface where there is none yet."""
@@ -92,7 +92,7 @@ class Service:
         }
         tasks = [self._task(name, work) for name, work in beside.items()]
         try:
-            await self._check_health(self._plan)
+            self._once(self._check_health(self._plan))
             await self._run_engines()
         finally:
             await self._check_health(None)
@@ -130,7 +130,8 @@ class Service:
         seat = self._seat = Seat(plan, self._claimant)
         self._superseded.clear()
         try:
-            await self._first(seat.take(self._wait), self._terminating.wait(), self._superseded.wait())
+            if not seat.take_free():
+                await self._first(seat.take(self._wait), self._terminating.wait(), self._superseded.wait())
             if self._terminating.is_set() or self._superseded.is_set():
                 return
             self._ledger.state("INITIALIZE", "predecessor-ended")
@@ -141,8 +142,7 @@ class Service:
                 engine.start(inherited=seat.inherited)
                 if self._released_until is not None:
                     engine.release(forced=True, conclude=self._conclude)
-                if plan.endpoint is not None:
-                    import vipalived.agent.metrics  # noqa: F401 - neither the election nor a scrape waits for it
+                _import_the_rest()
                 process.settle()
                 await self._first(engine.ended.wait(), self._escape())
             finally:
@@ -276,6 +276,8 @@ class Service:
                 checker, self._checker = self._checker, None
                 await checker.close()
             if plan is not None and plan.health is not None:
+                from vipalived.agent.checker import Checker
+
                 self._checker = Checker(plan.health, self._stand, standing=self._health.standing)
                 self._checker.start()
             elif plan is not None:
@@ -300,8 +302,12 @@ class Service:
             self._endpoint.cancel()
             self._endpoint = None
         if plan is not None and plan.endpoint is not None:
-            endpoint = Endpoint(*plan.endpoint, self.snapshot, self._endpoint_trouble)
-            self._endpoint = self._task("endpoint", endpoint.serve)
+            self._endpoint = self._task("endpoint", partial(self._serve, *plan.endpoint))
+
+    async def _serve(self, address: str, port: int) -> None:
+        from vipalived.agent.endpoint import Endpoint
+
+        await Endpoint(address, port, self.snapshot, self._endpoint_trouble).serve()
 
     def _endpoint_trouble(self, about: str, sentence: str) -> None:
         """The instance that this one waits for has the port, too, and that is as it should be."""
@@ -359,6 +365,8 @@ class Service:
 
     async def _watch(self) -> None:
         if self._sources.files:
+            from vipalived.agent.watch import watch
+
             await watch(self._sources.files, self._reload)
 
     def _reload(self) -> None:
@@ -401,3 +409,11 @@ class Service:
             self._next = plan
             engine.shut_down()
         self._ledger.follow(plan)
+
+
+def _import_the_rest() -> None:
+    """What neither the election waits for, nor then a question, a scrape or a changed file."""
+    import vipalived.agent.checker
+    import vipalived.agent.endpoint
+    import vipalived.agent.metrics
+    import vipalived.agent.watch  # noqa: F401

@@ -62,6 +62,19 @@ class Seat:
         self.inherited = False
         """Whether a Master has left its addresses to this instance as it ended."""
 
+    def take_free(self) -> bool:
+        """Takes what no other instance has; whether that is all of it, so that there is nothing to wait for."""
+        for place in self._places:
+            try:
+                predecessor = place.take()
+            except Crowded:
+                return False
+            if predecessor is not None:
+                predecessor.close()
+                return False
+            self._loop.add_reader(place, self._admit, place)
+        return True
+
     async def take(self, told: Callable[[], None]) -> None:
         """Waits for other instances to end; `told` is called where that is so."""
         for place in self._places:

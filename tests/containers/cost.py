@@ -1,10 +1,11 @@
-"""How long a pod's agent needs until it takes part, with and without the CPU limit that the contract gives it.
+"""What a pod's agent costs: until it takes part, with and without the CPU limit of the contract, and at rest.
 
-usage: python -m tests.containers.startup [TRIALS]     as root; writes out/bench/startup.json and prints a table
+usage: python -m tests.containers.cost [TRIALS [SECONDS]]     as root; writes out/bench/pod-cost.json, prints its rows
 
 The pod is what `vipalived static-pod` prints, in the image of the Containerfile, and podman runs it on a host as the
 tests beside this file have them. From exec to the first state, once in a new pod and once where a killed container has
-left its run directory. The API server is asked over TLS, and the metrics are served.
+left its run directory; and as Master, with nothing to do but advertise and ask. The API server is asked over TLS, and
+the metrics are served.
 """
 
 from __future__ import annotations
@@ -25,10 +26,18 @@ from tests.containers import hosts, image, runtime
 from tests.containers.cluster import AGENT_IMAGE, PORT, certificate, static_pod
 from vipalived.lab.sandbox import python
 
-OUT = image.REPOSITORY / "out" / "bench" / "startup.json"
+OUT = image.REPOSITORY / "out" / "bench" / "pod-cost.json"
 LIMITS = {"2 cores": "2", "100m": "100m"}
 """By what the table calls them; two cores are more than the agent can use."""
 STARTS = ("first", "again")
+RESTS = {
+    "0.5 s, the default": "healthCheck.interval=0.5",
+    "1 s": "healthCheck.interval=1",
+    "not at all": "healthCheck.enabled=false",
+}
+"""How often the API server is asked."""
+MASTER = "-> MASTER"
+SETTLED = 10.0
 NODE = "cp-1"
 PATIENCE = 60.0
 STEP = 0.005
@@ -41,12 +50,13 @@ def agents() -> dict[int, Path]:
     """The processes in podman's containers that have become the agent, each with its control group."""
     top = next(path for path in (_GROUPS / "cpu", _GROUPS) if path.is_dir())
     found = {}
-    for group in top.glob("libpod_parent/**/cgroup.procs"):
+    for place, _, _ in os.walk(top / "libpod_parent"):
         with suppress(OSError):  # it may end meanwhile
-            for pid in map(int, group.read_text().split()):
+            group = Path(place)
+            for pid in map(int, (group / "cgroup.procs").read_text().split()):
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
                 if b"python" in words[0] and words[1].endswith(b"/vipalived"):
-                    found[pid] = group.parent
+                    found[pid] = group
     return found
 
 
@@ -96,11 +106,16 @@ def look(kubelet: runtime.Kubelet, pid: int, began: float, deadline: float) -> t
     return ended - began, max(seconds for moment, seconds in used if moment <= ended) - spent
 
 
-def measure(host: hosts.Host, trials: int, limit: str, place: Path) -> list[dict[str, Any]]:
+def cores_of(quantity: str) -> float:
+    """Of a Kubernetes quantity."""
+    return float(quantity.removesuffix("m")) / (1000 if quantity.endswith("m") else 1)
+
+
+def starts(host: hosts.Host, trials: int, limit: str, place: Path) -> list[dict[str, Any]]:
     """A row for each kind of start: median and maximum of the seconds, and the median of those of CPU."""
     cores = LIMITS[limit]
     pod = static_pod("engine=native", f"resources.limits.cpu={cores}")
-    number = float(cores.removesuffix("m")) / (1000 if cores.endswith("m") else 1)
+    number = cores_of(cores)
     found: dict[str, list[tuple[float, float]]] = {begun: [] for begun in STARTS}
     for trial in range(trials):
         kubelet = runtime.Kubelet(host, pod, place / f"{limit}-{trial}.log")
@@ -115,6 +130,23 @@ def measure(host: hosts.Host, trials: int, limit: str, place: Path) -> list[dict
         row = {"median": statistics.median(took), "max": max(took), "cpu": statistics.median(used)}
         rows.append({"limit": limit, "start": begun, **row})
     return rows
+
+
+def rest(host: hosts.Host, seconds: float, asked: str, place: Path) -> dict[str, Any]:
+    """A Master's CPU in per cent of a core over so long, and its memory in MiB, under the contract's limits."""
+    pod = static_pod("engine=native", RESTS[asked])
+    kubelet = runtime.Kubelet(host, pod, place / "rest.log")
+    start(kubelet, cores_of(pod["spec"]["containers"][0]["resources"]["limits"]["cpu"]), kubelet.start)
+    hosts.until(lambda: MASTER in kubelet.logs(), PATIENCE, "a Master")
+    time.sleep(SETTLED)
+    (pid,) = agents()
+    schedule, status = Path(f"/proc/{pid}/schedstat"), Path(f"/proc/{pid}/status")
+    before = int(schedule.read_text().split()[0])
+    time.sleep(seconds)
+    used = (int(schedule.read_text().split()[0]) - before) / 1e9
+    memory = int(status.read_text().partition("VmRSS:")[2].split()[0]) / 1024
+    kubelet.remove()
+    return {"asked": asked, "cpu_percent": round(100 * used / seconds, 3), "memory_mib": round(memory, 1)}
 
 
 @contextmanager
@@ -140,20 +172,28 @@ def ready_host(place: Path) -> Iterator[hosts.Host]:
 def main() -> None:
     """Measure, write and show."""
     trials = int(sys.argv[1]) if sys.argv[1:] else 10
+    seconds = float(sys.argv[2]) if sys.argv[2:] else 60.0
     if os.geteuid() != 0 or (refused := hosts.refusal()):
         sys.exit("only root may run a container runtime on hosts of namespaces" if os.geteuid() else refused)
     with tempfile.TemporaryDirectory() as directory, ready_host(Path(directory)) as host:
-        rows = []
+        found: dict[str, Any] = {"trials": trials, "starts": [], "seconds": seconds, "rests": []}
         for limit in LIMITS:
-            for row in measure(host, trials, limit, Path(directory)):
-                rows.append(row)
+            for row in starts(host, trials, limit, Path(directory)):
+                found["starts"].append(row)
                 print(
                     f"limit {row['limit']}, {row['start']}: {row['median']:.2f} s, "
                     f"{row['max']:.2f} s at the most, {row['cpu']:.2f} s of CPU",
                     flush=True,
                 )
+        for asked in RESTS:
+            found["rests"].append(row := rest(host, seconds, asked, Path(directory)))
+            print(
+                f"at rest, the API server asked {asked}: {row['cpu_percent']} % of a core, "
+                f"{row['memory_mib']} MiB",
+                flush=True,
+            )
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps({"trials": trials, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+    OUT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
