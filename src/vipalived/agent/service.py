@@ -142,7 +142,7 @@ class Service:
                 engine.start(inherited=seat.inherited)
                 if self._released_until is not None:
                     engine.release(forced=True, conclude=self._conclude)
-                _import_the_rest()
+                self._import_the_rest(plan)
                 process.settle()
                 await self._first(engine.ended.wait(), self._escape())
             finally:
@@ -151,6 +151,16 @@ class Service:
         finally:
             self._seat = None
             seat.leave()
+
+    def _import_the_rest(self, plan: Plan) -> None:
+        """What neither the election waits for, nor then a question, a scrape or a changed file."""
+        if plan.health is not None:
+            import vipalived.agent.checker
+        if plan.endpoint is not None:
+            import vipalived.agent.endpoint
+            import vipalived.agent.metrics
+        if self._sources.files:
+            import vipalived.agent.watch  # noqa: F401
 
     async def _escape(self) -> None:
         """Raises what escapes an event handler; a task of its own, so that the future itself is not cancelled."""
@@ -409,11 +419,3 @@ class Service:
             self._next = plan
             engine.shut_down()
         self._ledger.follow(plan)
-
-
-def _import_the_rest() -> None:
-    """What neither the election waits for, nor then a question, a scrape or a changed file."""
-    import vipalived.agent.checker
-    import vipalived.agent.endpoint
-    import vipalived.agent.metrics
-    import vipalived.agent.watch  # noqa: F401
