@@ -259,12 +259,6 @@ def test_what_is_free_is_taken_at_once_and_the_rest_is_waited_for() -> None:
         assert not task.done()
         lone.leave()
         await task
-        last = seat()
-        assert not last.take_free()
-        task = await waiting(last)
         both.leave()
-        await task
-        assert not last.inherited
-        last.leave()
 
     play(story)
