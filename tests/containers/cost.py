@@ -19,16 +19,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.containers import hosts, image, runtime
+from tests.containers import hosts, image, runtime, stage
 from tests.containers.cluster import AGENT_IMAGE, PORT, certificate, static_pod
 from vipalived.lab.sandbox import python
 
 OUT = image.REPOSITORY / "out" / "bench" / "pod-cost.json"
-LIMITS = {"2 cores": "2", "100m": "100m"}
-"""By what the table calls them; two cores are more than the agent can use."""
+CONTRACT = 100
+LIMITS = {"2 cores": 2000, "100m": CONTRACT}
+"""Thousandths of a core, by what the table calls them; two cores are more than the agent can use."""
 STARTS = ("first", "again")
 RESTS = {
     "0.5 s, the default": "healthCheck.interval=0.5",
@@ -61,12 +63,12 @@ def agents() -> dict[int, Path]:
 
 
 def quota(group: Path) -> float:
-    """The cores that the group may use."""
+    """Thousandths of a core that the group may use."""
     if (group / "cpu.max").exists():
         most, period = (group / "cpu.max").read_text().split()
     else:
         most, period = ((group / f"cpu.cfs_{word}_us").read_text() for word in ("quota", "period"))
-    return float(most) / float(period)
+    return 1000 * float(most) / float(period)
 
 
 def cpu(pid: int) -> float:
@@ -75,7 +77,7 @@ def cpu(pid: int) -> float:
     return sum(map(int, words[11:15])) / _TICKS
 
 
-def start(kubelet: runtime.Kubelet, cores: float, begin: Callable[[], object]) -> tuple[float, float]:
+def start(kubelet: runtime.Kubelet, limit: int, begin: Callable[[], object]) -> tuple[float, float]:
     """What one start took: seconds until the agent takes part, and of CPU."""
     before = agents()
     begin()
@@ -85,8 +87,8 @@ def start(kubelet: runtime.Kubelet, cores: float, begin: Callable[[], object]) -
             sys.exit(f"no agent has started:\n{kubelet.story()}")
         time.sleep(STEP)
     (pid, group), began = min(fresh), time.time()
-    if quota(group) != cores:
-        sys.exit(f"the limit is {quota(group)} of a core, and {cores} were asked for")
+    if quota(group) != limit:
+        sys.exit(f"the limit is {quota(group):g}m of CPU, and {limit}m were asked for")
     return look(kubelet, pid, began, deadline)
 
 
@@ -106,29 +108,21 @@ def look(kubelet: runtime.Kubelet, pid: int, began: float, deadline: float) -> t
     return ended - began, max(seconds for moment, seconds in used if moment <= ended) - spent
 
 
-def cores_of(quantity: str) -> float:
-    """Of a Kubernetes quantity."""
-    return float(quantity.removesuffix("m")) / (1000 if quantity.endswith("m") else 1)
-
-
-def starts(host: hosts.Host, trials: int, limit: str, place: Path) -> list[dict[str, Any]]:
+def starts(host: hosts.Host, trials: int, called: str, place: Path) -> list[dict[str, Any]]:
     """A row for each kind of start: median and maximum of the seconds, and the median of those of CPU."""
-    cores = LIMITS[limit]
-    pod = static_pod("engine=native", f"resources.limits.cpu={cores}")
-    number = cores_of(cores)
+    limit = LIMITS[called]
+    pod = static_pod("engine=native", f"resources.limits.cpu={limit}m")
     found: dict[str, list[tuple[float, float]]] = {begun: [] for begun in STARTS}
     for trial in range(trials):
-        kubelet = runtime.Kubelet(host, pod, place / f"{limit}-{trial}.log")
-        found["first"].append(start(kubelet, number, kubelet.start))
-        found["again"].append(
-            start(kubelet, number, lambda: kubelet.podman(f"kill --signal KILL {kubelet.name}"))  # noqa: B023
-        )
+        kubelet = runtime.Kubelet(host, pod, place / f"{called}-{trial}.log")
+        found["first"].append(start(kubelet, limit, kubelet.start))
+        found["again"].append(start(kubelet, limit, partial(kubelet.podman, f"kill -s KILL {kubelet.name}")))
         kubelet.remove()
     rows = []
     for begun, of in found.items():
         took, used = zip(*of, strict=True)
         row = {"median": statistics.median(took), "max": max(took), "cpu": statistics.median(used)}
-        rows.append({"limit": limit, "start": begun, **row})
+        rows.append({"limit": called, "start": begun, **row})
     return rows
 
 
@@ -136,15 +130,15 @@ def rest(host: hosts.Host, seconds: float, asked: str, place: Path) -> dict[str,
     """A Master's CPU in per cent of a core over so long, and its memory in MiB, under the contract's limits."""
     pod = static_pod("engine=native", RESTS[asked])
     kubelet = runtime.Kubelet(host, pod, place / "rest.log")
-    start(kubelet, cores_of(pod["spec"]["containers"][0]["resources"]["limits"]["cpu"]), kubelet.start)
+    start(kubelet, CONTRACT, kubelet.start)
     hosts.until(lambda: MASTER in kubelet.logs(), PATIENCE, "a Master")
     time.sleep(SETTLED)
     (pid,) = agents()
-    schedule, status = Path(f"/proc/{pid}/schedstat"), Path(f"/proc/{pid}/status")
+    schedule = Path(f"/proc/{pid}/schedstat")
     before = int(schedule.read_text().split()[0])
     time.sleep(seconds)
     used = (int(schedule.read_text().split()[0]) - before) / 1e9
-    memory = int(status.read_text().partition("VmRSS:")[2].split()[0]) / 1024
+    memory = int(kubelet.status()["VmRSS"].removesuffix(" kB")) / 1024
     kubelet.remove()
     return {"asked": asked, "cpu_percent": round(100 * used / seconds, 3), "memory_mib": round(memory, 1)}
 
@@ -152,29 +146,24 @@ def rest(host: hosts.Host, seconds: float, asked: str, place: Path) -> dict[str,
 @contextmanager
 def ready_host(place: Path) -> Iterator[hosts.Host]:
     """A host with podman, the image, and an API server."""
-    segment = hosts.Segment(place, [NODE])
-    try:
-        print("building the image, which takes about two minutes", file=sys.stderr)
-        runtime.set_up(segment, root=str(place / "images"))
-        image.build(segment, (AGENT_IMAGE,))
+    print("building the image, which takes about two minutes", file=sys.stderr)
+    with stage.ready(place, (AGENT_IMAGE,), [NODE]) as segment:
         host = segment.hosts[NODE]
-        runtime.set_up(host, shared=str(place / "images"))
-        server = host.start(
-            python("-m", "vipalived.lab.apiserver", "4", PORT, str(certificate(place))), says="listening"
-        )
+        words = python("-m", "vipalived.lab.apiserver", "4", PORT, str(certificate(place)))
+        server = host.start(words, says="listening")
         yield host
         server.kill()
         server.communicate()
-    finally:
-        segment.close()
 
 
 def main() -> None:
     """Measure, write and show."""
     trials = int(sys.argv[1]) if sys.argv[1:] else 10
     seconds = float(sys.argv[2]) if sys.argv[2:] else 60.0
-    if os.geteuid() != 0 or (refused := hosts.refusal()):
-        sys.exit("only root may run a container runtime on hosts of namespaces" if os.geteuid() else refused)
+    if os.geteuid() != 0:
+        sys.exit("only root may run a container runtime on hosts made of namespaces")
+    if reason := stage.refusal():
+        sys.exit(reason)
     with tempfile.TemporaryDirectory() as directory, ready_host(Path(directory)) as host:
         found: dict[str, Any] = {"trials": trials, "starts": [], "seconds": seconds, "rests": []}
         for limit in LIMITS:
