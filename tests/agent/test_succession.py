@@ -255,6 +255,9 @@ def test_what_is_free_is_taken_at_once_and_the_rest_is_waited_for() -> None:
         both = seat()
         assert not both.take_free()
         assert not Seat(Plan(LINK, (), (MEMBER,)), lambda: WAITER).take_free()
+        for one in (lone, both):
+            one._admit(one._places[0])
+            assert not one._waiting  # the doctor would count whoever is connected
         task = await waiting(both)
         assert not task.done()
         lone.leave()

@@ -49,12 +49,7 @@ def _missing() -> Iterator[str]:
 def sweep(plan: Plan) -> None:
     """Takes every VIP off the interface that an agent has put there, unless another instance on this host acts now."""
     place, *_ = places(plan)
-    try:
-        other = place.take()
-    except Crowded:
-        return
-    if other is not None:
-        other.close()
+    if not place.take_free():
         return
     kernel = Kernel()
     try:
@@ -126,19 +121,23 @@ class Place:
         """For an event loop: readable when somebody begins to wait for the place that is ours."""
         return self._socket.fileno() if self._socket is not None else -1
 
-    def take(self) -> socket.socket | None:
-        """None when it is ours now; else a connection that ends when the one before us does. Raises Crowded."""
+    def take_free(self) -> bool:
+        """Whether it is ours now; who has it learns nothing of us."""
         if self._socket is not None:
-            return None
+            return True
         taken = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             taken.bind(self._name)
             taken.listen(_ROOM)
         except OSError:
             taken.close()
-            return self._predecessor()
+            return False
         self._socket = taken
-        return None
+        return True
+
+    def take(self) -> socket.socket | None:
+        """None when it is ours now; else a connection that ends when the one before us does. Raises Crowded."""
+        return None if self.take_free() else self._predecessor()
 
     def _predecessor(self) -> socket.socket | None:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)

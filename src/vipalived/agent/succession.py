@@ -65,12 +65,7 @@ class Seat:
     def take_free(self) -> bool:
         """Takes what no other instance has; whether that is all of it, so that there is nothing to wait for."""
         for place in self._places:
-            try:
-                predecessor = place.take()
-            except Crowded:
-                return False
-            if predecessor is not None:
-                predecessor.close()
+            if not place.take_free():
                 return False
             self._loop.add_reader(place, self._admit, place)
         return True
