@@ -18,6 +18,8 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+from vipalived.agent.client import ask
+
 VIP = "198.18.0.100/24"
 HELD = " 198.18.0.100/32 "
 """Whatever prefix it is written with, it stands alone."""
@@ -474,6 +476,14 @@ def released(place: Path) -> None:
     agent.end()
 
 
+def asked_at_once(place: Path) -> None:
+    """Whoever reads that it takes part may ask it: it listens before, and what it has still to import is waited for."""
+    agent = Agent(place)
+    agent.until("INITIALIZE -> BACKUP")
+    assert ask(place / "run", "status")["state"] in {"BACKUP", "CLAIMING", "MASTER"}
+    agent.master().end()
+
+
 def unanswered(place: Path) -> None:
     """A release that nobody has answered yet does not outlast the process: the VIP would be nowhere."""
     slow = ("--set", "engine=native,keepalived.vrrpInstance.advertInt=1")
@@ -564,6 +574,7 @@ if __name__ == "__main__":
                 bug,
                 json_log,
                 released,
+                asked_at_once,
                 unanswered,
                 health,
             )

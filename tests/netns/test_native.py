@@ -78,6 +78,7 @@ def test_each_takes_over_from_the_other_in_every_form_of_vrrp(lab: Lab) -> None:
             "bug",
             "json_log",
             "released",
+            "asked_at_once",
             "unanswered",
             "health",
         ),

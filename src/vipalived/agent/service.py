@@ -84,13 +84,13 @@ class Service:
         if (until := absence.remembered(self._sources.directory)) is not None:
             self._log.say(f"still released, for {until - clock.now():.0f} s")
             self._set_released(until)
+        tasks = [self._task("control socket", self._control.serve)]
+        await asyncio.sleep(0)  # It listens: whoever sees that this node takes part may ask it.
         self._open_endpoint(self._plan)
-        beside = {
-            "control socket": self._control.serve,
-            "watch over the settings": self._watch,
-            "watch over the interface": self._watch_interface,
-        }
-        tasks = [self._task(name, work) for name, work in beside.items()]
+        tasks += [
+            self._task("watch over the settings", self._watch),
+            self._task("watch over the interface", self._watch_interface),
+        ]
         try:
             self._once(self._check_health(self._plan))
             await self._run_engines()
