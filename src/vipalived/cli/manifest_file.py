@@ -81,7 +81,7 @@ def _said(path: Path) -> Iterator[None]:
         _check_folder(path.parent)
         yield
     except PermissionError as error:
-        hint = f"run it as root, or pipe what it prints without `--out` into `sudo tee {path}`"
+        hint = "run it as root; without `--out` it is printed, to be moved there as a whole"
         raise PermissionMissing(f"`{path}` cannot be changed: {error.strerror}", hint=hint) from error
     except OSError as error:
         raise VipalivedError(f"`{path}` cannot be changed: {error.strerror}") from error

@@ -42,7 +42,7 @@ Examples:
   sudo vipalived static-pod -f values.yaml --out /etc/kubernetes/manifests
   sudo vipalived static-pod -f values.yaml --out /etc/kubernetes/manifests --node cp-1
   sudo vipalived static-pod --out /etc/kubernetes/manifests --remove
-  vipalived static-pod -f values.yaml | sudo tee /etc/kubernetes/manifests/vipalived.yaml
+  vipalived static-pod -f values.yaml > vipalived.yaml
 """,
 )
 @values_options
