@@ -222,6 +222,33 @@ def test_who_hears_a_sequence_number_goes_on_from_it() -> None:
     assert stand.ledger.discards == {Discard.SEQUENCE: 1}
 
 
+@pytest.mark.parametrize("peers", [frozenset(), frozenset({PEER, SOURCE, IPv4Address("198.18.0.3")})])
+def test_who_speaks_at_the_same_moment_is_heard_though_its_number_is_the_same(
+    peers: frozenset[IPAddress],
+) -> None:
+    one, other, before = (Stand(replace(AH, peers=peers)) for _ in range(3))
+    other.member.speak_from(PEER)
+    before.member.speak_from(IPv4Address("198.18.0.3"))
+    before.member.carry_out(SendAdvert(0))
+    for stand in (one, other):
+        by_destination = {str(destination): content for content, destination in before.wire.sent}
+        last = by_destination.get(str(stand.member.source), before.wire.sent[-1][0])
+        assert [advert for advert, _ in stand.hear(last)]
+        stand.member.carry_out(SendAdvert(100))
+    for stand, sender in ((one, other), (other, one)):
+        content = next(
+            content
+            for content, destination in sender.wire.sent
+            if destination in {stand.member.source, IPv4Address("224.0.0.18")}
+        )
+        assert [advert.priority for advert, _ in stand.hear(content)] == [100]
+        # But once only, and nothing of before what this node has said last.
+        assert stand.hear(content) == []
+        stand.member.carry_out(SendAdvert(100))
+        assert stand.hear(content) == []
+        assert stand.ledger.discards == {Discard.SEQUENCE: 2}
+
+
 def test_what_was_heard_is_an_event_with_the_time_of_its_arrival() -> None:
     sender, stand = Stand(), Stand()
     sender.member.carry_out(SendAdvert(0))

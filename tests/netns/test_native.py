@@ -34,6 +34,16 @@ def test_a_stop_loses_nothing_and_a_crash_costs_master_down_interval(lab: Lab) -
     assert crash["from"] != crash["to"]
 
 
+def test_with_ah_two_that_claim_at_once_agree_at_once(lab: Lab) -> None:
+    """Their sequence numbers are the same, as both go on from that of the one who has resigned."""
+    values = "vrrpVersion=2 vrrpInstance.advertInt=1 vrrpInstance.authentication.authType=AH"
+    settings = ",".join(f"keepalived.{value}" for value in values.split())
+    run = lab(*NATIVE, "--scenario", "stop", "--repeat", "3", "--set", settings)
+    assert len(run.report["trials"]) >= 3
+    for trial in run.report["trials"]:
+        assert trial["two_holders_ms"] <= BUSY, run.err
+
+
 def test_a_killed_engine_leaves_two_holders_no_longer_than_the_lease(lab: Lab) -> None:
     trial = lab(*NATIVE, "--scenario", "kill").trials["kill"]
     assert trial["from"] != trial["to"]

@@ -46,7 +46,8 @@ class Member:
         """Advertisements in a row that could not be sent to anybody."""
         self._index = 0
         self._identification = 0
-        self._sequence = 0
+        self._sequence = self._refused = 0
+        """AH numbers: the highest one seen or sent, and the one up to which none is accepted."""
         self.use(plan)
 
     def use(self, plan: MemberPlan) -> None:
@@ -104,11 +105,12 @@ class Member:
         if isinstance(content, Discard):
             self._ledger.discarded(content, "somebody")
             return None
-        accepted = packet.decode(content, replace(self._policy, sequence=self._sequence))
+        accepted = packet.decode(content, replace(self._policy, sequence=self._refused))
         if isinstance(accepted, Discard):
             self._ledger.discarded(accepted, str(content.source))
             return (Stranger(content.source), received.arrived) if accepted in STRANGE else None
         self._sequence = max(self._sequence, accepted.sequence)
+        self._refused = max(self._refused, accepted.sequence)
         advert = accepted.advertisement
         self._ledger.heard(accepted.source, advert.priority, advert.interval)
         if self._listed != frozenset(advert.addresses):
@@ -160,6 +162,8 @@ class Member:
         )
         group: IPAddress = packet.GROUP_V4 if plan.family == 4 else packet.GROUP_V6
         sent = False
+        # Who claims at the same moment has the same number: were that one refused, too, both would be Masters.
+        self._refused, self._sequence = self._sequence, self._sequence + 1
         for destination in sorted(self._policy.peers) if plan.peers else (group,):
             with self._telling(f"advertise to {destination}"):
                 self.wire.send(self._packet(advertisement, source, destination), source, destination)
@@ -170,7 +174,6 @@ class Member:
     def _packet(self, advertisement: Advertisement, source: IPAddress, destination: IPAddress) -> bytes:
         if not (isinstance(source, IPv4Address) and isinstance(destination, IPv4Address)):
             return packet.encode(advertisement, source, destination)
-        self._sequence += 1
         self._identification = self._identification % 0xFFFF + 1
         return packet.encode_ipv4(
             advertisement,

@@ -103,8 +103,8 @@ class Policy(Struct, frozen=True, kw_only=True):
     """What one virtual router accepts.
 
     `interval` (seconds) and `auth` matter under VRRPv2 only. `peers`, when not empty, are the unicast
-    peers: the TTL is then not checked, the source is. `sequence` is the highest AH sequence number that
-    the virtual router has seen or sent, one counter for all senders as in keepalived.
+    peers: the TTL is then not checked, the source is. `sequence` is the AH sequence number up to which
+    none is accepted; one for all senders, as in keepalived.
     """
 
     version: Version
