@@ -417,16 +417,15 @@ def _with_rights(layer: Layer) -> Layer:
     layer = dict(layer)
     if [*excesses(merged.resources)]:
         layer["resources"] = {"requests": None}
-    of_engine = {
-        "keepalived": rights(merged.model_copy(update={"engine": "keepalived"})),
-        "native": rights(merged.model_copy(update={"engine": "native"})),
-    }
+    engines = {name: merged.model_copy(update={"engine": name}) for name in ("keepalived", "native")}
+    of_engine = {name: rights(settings) for name, settings in engines.items()}
     if any(found.stranger for found in of_engine.values()):
         root = {"runAsUser": 0, "runAsNonRoot": False}
         layer["podSecurityContext"] = dict(layer.get("podSecurityContext") or {}) | root
     own = {"capabilities": {"add": ["cap_net_admin", "NET_RAW"]}}
     for engine, found in of_engine.items():
-        fine = not found.stranger and "NET_ADMIN" not in found.missing and "NET_RAW" not in found.dropped
+        needed = {"NET_RAW", "SETGID"} if engines[engine].runs_script else {"NET_RAW"}
+        fine = not found.stranger and "NET_ADMIN" not in found.missing and needed.isdisjoint(found.dropped)
         if not fine and engine == "native":
             layer["agent"] = dict(layer.get("agent") or {}) | {"securityContext": own}
         elif not fine:

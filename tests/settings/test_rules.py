@@ -175,6 +175,20 @@ CASES = {
         instance("state: MASTER, nopreempt: false, authentication: {authType: AH}", V2),
         instance("state: MASTER, nopreempt: false, authentication: {authType: PASS}", V2),
     ),
+    "one priority under AH": Case(
+        "warning",
+        f"{INSTANCE}.authentication.authType",
+        "under AH keepalived nodes of one priority that claim together stay Masters together for seconds, found AH",
+        instance("authentication: {authType: AH}", V2),
+        f"{{engine: native, {instance('authentication: {authType: AH}', V2)[1:]}",
+    ),
+    "two nodes of one priority under AH": Case(
+        "warning",
+        f"{INSTANCE}.authentication.authType",
+        "under AH keepalived nodes of one priority that claim together stay Masters together for seconds, found AH",
+        f"{{nodes: {{a: {{priority: 101}}, b: {{}}, c: {{}}}}, {instance('authentication: {authType: AH}', V2)[1:]}",
+        f"{{nodes: {{a: {{priority: 101}}, b: {{}}}}, {instance('authentication: {authType: AH}', V2)[1:]}",
+    ),
     "MASTER with nopreempt": Case(
         "warning",
         f"{INSTANCE}.nopreempt",

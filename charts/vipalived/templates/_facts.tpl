@@ -210,6 +210,7 @@ What the rules between values look at, as JSON; see vipalived.settings.rules.
   "interfaces" (uniq $interfaces)
   "priorities" $priorities
   "masterNotOwner" $masterNotOwner
+  "shareAPriority" (or (empty .Values.nodes) (ne (len (rest $priorities)) (len (uniq (rest $priorities)))))
   "severalOwners" (or (gt (int $owners) 1) (and (eq (int $instance.priority) 255) (empty $overriddenPriorities)))
   "tracksOwnInterface" $tracksOwnInterface
   "familyWithoutPeers" $familyWithoutPeers

@@ -211,6 +211,9 @@
 {{- if and (eq $version 2) (eq $instance.authentication.authType "AH") $facts.masterNotOwner -}}
 {{- print "- keepalived.vrrpInstance.state: keepalived cannot start as MASTER with AH authentication unless the priority is 255\n  hint: BACKUP is rendered; remove `state: MASTER`\n" -}}
 {{- end -}}
+{{- if and (eq $version 2) (eq $instance.authentication.authType "AH") (not $runsAgent) $facts.shareAPriority -}}
+{{- print "- keepalived.vrrpInstance.authentication.authType: under AH keepalived nodes of one priority that claim together stay Masters together for seconds\n  hint: give each node a `priority` of its own in `nodes`, use `authType: PASS`, or `engine: native`\n" -}}
+{{- end -}}
 {{- if and $instance.nopreempt $facts.masterNotOwner -}}
 {{- print "- keepalived.vrrpInstance.nopreempt: nopreempt does nothing with `state: MASTER`\n  hint: use `state: BACKUP`, or `nopreempt: false`\n" -}}
 {{- end -}}

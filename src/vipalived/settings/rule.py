@@ -57,6 +57,8 @@ class Facts:
         written = [instance.state, *(override.state or instance.state for override in overrides)]
         self.interfaces = {node.interface for node in variants}
         self.priorities = [node.priority for node in variants]
+        named = self.priorities[1:]
+        self.share_a_priority = not named or len(set(named)) < len(named)
         self.overridden_priorities = [override.priority for override in overrides if override.priority]
         # As written: what keepalived cannot do is corrected in the nodes.
         self.masters = [

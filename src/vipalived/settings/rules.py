@@ -158,6 +158,14 @@ RULES: tuple[Rule, ...] = (
         reads=".state .priority .authentication keepalived.vrrpVersion nodes",
     ),
     warning(
+        ".authentication.authType",
+        "under AH keepalived nodes of one priority that claim together stay Masters together for seconds",
+        "give each node a `priority` of its own in `nodes`, use `authType: PASS`, or `engine: native`",
+        lambda f: when(f.settings.uses_ah and not f.runs_agent and f.share_a_priority, "AH"),
+        'and (eq $version 2) (eq $instance.authentication.authType "AH") (not $runsAgent) $facts.shareAPriority',
+        reads=".authentication .priority keepalived.vrrpVersion nodes engine",
+    ),
+    warning(
         ".nopreempt",
         "nopreempt does nothing with `state: MASTER`",
         "use `state: BACKUP`, or `nopreempt: false`",
