@@ -16,7 +16,7 @@ from vipalived.net.wire import Received
 from vipalived.vrrp.model import AddAddresses, Advert, Announce, Garp, RemoveAddresses, SendAdvert
 from vipalived.vrrp.packet import Auth, AuthType, Discard, IPAddress, open_ipv4
 
-SOURCE, PEER = IPv4Address("198.18.0.1"), IPv4Address("198.18.0.2")
+SOURCE, PEER, THIRD = (IPv4Address(f"198.18.0.{number}") for number in (1, 2, 3))
 VIP = ip_address("198.18.0.100")
 PLAN = MemberPlan(
     family=4,
@@ -71,6 +71,10 @@ class Wire:
         if self.broken:
             raise OSError(101, "Network is unreachable")
         self.sent.append((packet, destination))
+
+    def first_to(self, receiver: IPAddress | None) -> bytes:
+        """What it hears first, by unicast or multicast."""
+        return next(packet for packet, to in self.sent if to in {receiver, IPv4Address("224.0.0.18")})
 
     def receive(self, most: int) -> tuple[list[Received], int]:
         read, self.waiting = self.waiting[:most], self.waiting[most:]
@@ -222,25 +226,19 @@ def test_who_hears_a_sequence_number_goes_on_from_it() -> None:
     assert stand.ledger.discards == {Discard.SEQUENCE: 1}
 
 
-@pytest.mark.parametrize("peers", [frozenset(), frozenset({PEER, SOURCE, IPv4Address("198.18.0.3")})])
+@pytest.mark.parametrize("peers", [frozenset(), frozenset({PEER, SOURCE, THIRD})])
 def test_who_speaks_at_the_same_moment_is_heard_though_its_number_is_the_same(
     peers: frozenset[IPAddress],
 ) -> None:
     one, other, before = (Stand(replace(AH, peers=peers)) for _ in range(3))
     other.member.speak_from(PEER)
-    before.member.speak_from(IPv4Address("198.18.0.3"))
+    before.member.speak_from(THIRD)
     before.member.carry_out(SendAdvert(0))
     for stand in (one, other):
-        by_destination = {str(destination): content for content, destination in before.wire.sent}
-        last = by_destination.get(str(stand.member.source), before.wire.sent[-1][0])
-        assert [advert for advert, _ in stand.hear(last)]
+        assert stand.hear(before.wire.first_to(stand.member.source))
         stand.member.carry_out(SendAdvert(100))
     for stand, sender in ((one, other), (other, one)):
-        content = next(
-            content
-            for content, destination in sender.wire.sent
-            if destination in {stand.member.source, IPv4Address("224.0.0.18")}
-        )
+        content = sender.wire.first_to(stand.member.source)
         assert [advert.priority for advert, _ in stand.hear(content)] == [100]
         # But once only, and nothing of before what this node has said last.
         assert stand.hear(content) == []
@@ -278,10 +276,10 @@ def test_rubbish_is_counted() -> None:
 
 
 def test_every_peer_gets_a_copy() -> None:
-    peers = frozenset({SOURCE, PEER, IPv4Address("198.18.0.3")})
+    peers = frozenset({SOURCE, PEER, THIRD})
     stand = Stand(replace(PLAN, peers=peers))
     stand.member.carry_out(SendAdvert(100))
-    assert [destination for _, destination in stand.wire.sent] == [PEER, IPv4Address("198.18.0.3")]
+    assert [destination for _, destination in stand.wire.sent] == [PEER, THIRD]
 
 
 def test_what_cannot_be_sent_is_told_and_the_rest_is_done() -> None:

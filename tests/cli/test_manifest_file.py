@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from asyncinotify import Inotify, Mask
 
-from vipalived.cli.manifest_file import FOLDERS, Placed, place, remove
+from vipalived.cli.manifest_file import Placed, place, remove
 from vipalived.errors import CheckFailed, InvalidSettings, PermissionMissing, VipalivedError
 
 
@@ -218,8 +218,10 @@ def test_a_missing_folder_is_answered_with_those_of_the_distributions(tmp_path: 
         with pytest.raises(InvalidSettings, match="is no folder") as failure:
             place(folder / "vipalived.yaml", pod())
         [problem] = failure.value.problems
-        assert problem.hint is not None
-        assert all(f"{name} `{place}`" in problem.hint for name, place in FOLDERS.items())
+        assert problem.hint == (
+            "kubelet's folder of static pods: kubeadm `/etc/kubernetes/manifests`,"
+            " k3s `/var/lib/rancher/k3s/agent/pod-manifests`, RKE2 `/var/lib/rancher/rke2/agent/pod-manifests`"
+        )
         assert failure.value.exit_code == 2
         assert not folder.is_dir()
 

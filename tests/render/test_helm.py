@@ -21,7 +21,6 @@ from tests.examples import EXAMPLES
 from tests.helm import CHART, in_order, opened, same, template, values_text
 from tests.settings.test_rules import CASES
 from tests.strategies import Layer, contexts, handed_on, resources, valid_layers
-from vipalived.cli.manifest_file import FOLDERS
 from vipalived.errors import InvalidSettings
 from vipalived.release import CHART_VERSION
 from vipalived.render.manifests import manifests
@@ -204,11 +203,17 @@ def test_each_warning_is_shown_by_helm(helm: Path, tmp_path: Path, name: str) ->
     assert warned not in notes(helm, case.kept, tmp_path)
 
 
-@pytest.mark.parametrize("distribution", ["null", "''", "kubeadm", "k3s", "rke2"])
-def test_the_notes_of_a_static_pod_say_what_it_is_for(helm: Path, tmp_path: Path, distribution: str) -> None:
-    folders = {name.lower(): folder for name, folder in FOLDERS.items()}
-    folder = folders.get(distribution, folders["kubeadm"])
-    beside = f"{Path(folder).parent}/vipalived.yaml"
+@pytest.mark.parametrize(
+    ("distribution", "parent", "folder"),
+    [
+        *((name, "/etc/kubernetes", "manifests") for name in ("null", "''", "kubeadm")),
+        *((name, f"/var/lib/rancher/{name}/agent", "pod-manifests") for name in ("k3s", "rke2")),
+    ],
+)
+def test_the_notes_of_a_static_pod_say_what_it_is_for(
+    helm: Path, tmp_path: Path, distribution: str, parent: str, folder: str
+) -> None:
+    file = f"{parent}/vipalived.yaml"
     vip = "keepalived: {vrrpInstance: {virtualIpAddress: 198.18.0.9/24}}"
     values = f"{{static: true, distribution: {distribution}, {vip}}}"
     assert notes(helm, values, tmp_path) == (
@@ -219,7 +224,7 @@ def test_the_notes_of_a_static_pod_say_what_it_is_for(helm: Path, tmp_path: Path
         "print the file instead, by the same values:\n\n"
         "  helm template rel CHART --set static=true --values values.yaml > vipalived.yaml\n\n"
         "and put it on each control plane node, whole, as kubelet reads whatever it finds in its folder:\n\n"
-        f"  sudo cp vipalived.yaml {beside} && sudo mv {beside} {folder}/\n\n"
+        f"  sudo cp vipalived.yaml {file} && sudo mv {file} {parent}/{folder}/\n\n"
         "or install without `static: true`, for a DaemonSet (Day 2).\n"
     )
 

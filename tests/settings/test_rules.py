@@ -38,6 +38,7 @@ def with_nodes(text: str, nodes: str) -> str:
 
 
 V2 = "vrrpVersion: 2"
+UNDER_AH = f"keepalived: {{{V2}, vrrpInstance: {{authentication: {{authType: AH}}}}}}"
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 PEERS = "unicastPeers: [198.18.0.1, 198.18.0.2]"
 DUAL = (
@@ -179,15 +180,15 @@ CASES = {
         "warning",
         f"{INSTANCE}.authentication.authType",
         "under AH keepalived nodes of one priority that claim together stay Masters together for seconds, found AH",
-        instance("authentication: {authType: AH}", V2),
-        f"{{engine: native, {instance('authentication: {authType: AH}', V2)[1:]}",
+        f"{{{UNDER_AH}}}",
+        f"{{engine: native, {UNDER_AH}}}",
     ),
     "two nodes of one priority under AH": Case(
         "warning",
         f"{INSTANCE}.authentication.authType",
         "under AH keepalived nodes of one priority that claim together stay Masters together for seconds, found AH",
-        f"{{nodes: {{a: {{priority: 101}}, b: {{}}, c: {{}}}}, {instance('authentication: {authType: AH}', V2)[1:]}",
-        f"{{nodes: {{a: {{priority: 101}}, b: {{}}}}, {instance('authentication: {authType: AH}', V2)[1:]}",
+        f"{{nodes: {{a: {{priority: 101}}, b: {{}}, c: {{}}}}, {UNDER_AH}}}",
+        f"{{nodes: {{a: {{priority: 101}}, b: {{}}}}, {UNDER_AH}}}",
     ),
     "MASTER with nopreempt": Case(
         "warning",

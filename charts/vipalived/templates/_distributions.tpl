@@ -4,6 +4,7 @@
 {
   "kubeadm": {
     "labelValue": "",
+    "staticPods": "/etc/kubernetes/manifests",
     "tolerations": [
       {
         "effect": "NoSchedule",
@@ -24,6 +25,7 @@
   },
   "k3s": {
     "labelValue": "true",
+    "staticPods": "/var/lib/rancher/k3s/agent/pod-manifests",
     "tolerations": [
       {
         "key": "CriticalAddonsOnly",
@@ -46,6 +48,7 @@
   },
   "rke2": {
     "labelValue": "true",
+    "staticPods": "/var/lib/rancher/rke2/agent/pod-manifests",
     "tolerations": [
       {
         "key": "CriticalAddonsOnly",

@@ -23,14 +23,8 @@ import yaml
 
 from vipalived.errors import CheckFailed, InvalidSettings, PermissionMissing, Problem, VipalivedError
 from vipalived.release import CHART_NAME
+from vipalived.settings.distributions import DISTRIBUTIONS
 from vipalived.settings.values import Loader
-
-FOLDERS = {
-    "kubeadm": "/etc/kubernetes/manifests",
-    "k3s": "/var/lib/rancher/k3s/agent/pod-manifests",
-    "RKE2": "/var/lib/rancher/rke2/agent/pod-manifests",
-}
-"""Where each distribution's kubelet looks for static pods."""
 
 _ELSEWHERE = (errno.EXDEV, errno.EACCES, errno.EROFS)
 """What keeps a file that was prepared beside the folder out of it; one prepared inside may still do."""
@@ -91,7 +85,7 @@ def _check_folder(folder: Path) -> None:
     with suppress(FileNotFoundError, NotADirectoryError):
         if stat.S_ISDIR(folder.stat().st_mode):
             return
-    known = ", ".join(f"{name} `{place}`" for name, place in FOLDERS.items())
+    known = ", ".join(f"{one.name} `{one.static_pods}`" for one in DISTRIBUTIONS.values())
     raise InvalidSettings(
         (Problem("", f"`{folder}` is no folder", f"kubelet's folder of static pods: {known}"),)
     )

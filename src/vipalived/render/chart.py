@@ -201,7 +201,11 @@ def defaults_template() -> str:
 def distributions_template() -> str:
     """What the distributions change, as the templates `vipalived.distributions` (JSON) and the label's two words."""
     known = {
-        name: {"labelValue": one.label_value, "tolerations": one.tolerations}
+        name: {
+            "labelValue": one.label_value,
+            "staticPods": one.static_pods,
+            "tolerations": one.tolerations,
+        }
         for name, one in DISTRIBUTIONS.items()
     }
     texts = {

@@ -1,4 +1,4 @@
-"""How each distribution marks and taints its control plane nodes, and what that makes of the values.
+"""How each distribution marks and taints its control plane nodes, what that makes of the values, and its folder.
 
 A distribution changes two things only. The value of the control plane label in `nodeSelector` becomes its own as long
 as that is the default, which is all that either renderer can see of whether somebody chose it; other labels stay, and
@@ -28,8 +28,10 @@ def exists(key: str, effect: str | None = None) -> Toleration:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """The value of the label CONTROL_PLANE, and what tolerates the taints beside it."""
+    """As its makers call it, where its kubelet looks for static pods; its control plane's label value and taints."""
 
+    name: str
+    static_pods: str
     label_value: str
     tolerations: tuple[Toleration, ...]
 
@@ -39,13 +41,14 @@ class Distribution:
 _FRESH = exists("node.kubernetes.io/not-ready", "NoSchedule")
 # k3s and RKE2 put no taint by themselves. Their documentation has `CriticalAddonsOnly=true:NoExecute` for servers
 # that run nothing else, which the defaults tolerate; Rancher puts control-plane:NoSchedule and etcd:NoExecute.
-_RANCHER = Distribution(MARKED, (exists("CriticalAddonsOnly"), exists(CONTROL_PLANE), exists(_ETCD), _FRESH))
+_RANCHER = (exists("CriticalAddonsOnly"), exists(CONTROL_PLANE), exists(_ETCD), _FRESH)
+# The taint `master` was put up to 1.24, and taken off by the upgrade to 1.25.
+_KUBEADM = (exists(CONTROL_PLANE, "NoSchedule"), exists(_MASTER, "NoSchedule"), _FRESH)
 
 DISTRIBUTIONS = {
-    # The taint `master` was put up to 1.24, and taken off by the upgrade to 1.25.
-    "kubeadm": Distribution("", (exists(CONTROL_PLANE, "NoSchedule"), exists(_MASTER, "NoSchedule"), _FRESH)),
-    "k3s": _RANCHER,
-    "rke2": _RANCHER,
+    "kubeadm": Distribution("kubeadm", "/etc/kubernetes/manifests", "", _KUBEADM),
+    "k3s": Distribution("k3s", "/var/lib/rancher/k3s/agent/pod-manifests", MARKED, _RANCHER),
+    "rke2": Distribution("RKE2", "/var/lib/rancher/rke2/agent/pod-manifests", MARKED, _RANCHER),
 }
 
 

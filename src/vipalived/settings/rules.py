@@ -37,6 +37,7 @@ def _unwritable(*texts: object) -> bool:
 
 
 _VIPS = ".virtualIpAddress .virtualIpAddresses"
+_USES_AH = '(eq $version 2) (eq $instance.authentication.authType "AH")'
 _NODE_ADDRESSES = ".unicastPeers .unicastSourceAddress nodes"
 
 RULES: tuple[Rule, ...] = (
@@ -113,8 +114,7 @@ RULES: tuple[Rule, ...] = (
         "AH authentication needs a password",
         "set one, or use `authType: PASS`, under which an empty password means no authentication",
         lambda f: when(f.settings.uses_ah and not f.password, "an empty text"),
-        'and (eq $version 2) (eq $instance.authentication.authType "AH")'
-        " (not $instance.authentication.authPass)",
+        f"and {_USES_AH} (not $instance.authentication.authPass)",
         reads=".authentication keepalived.vrrpVersion",
     ),
     error(
@@ -154,7 +154,7 @@ RULES: tuple[Rule, ...] = (
         "keepalived cannot start as MASTER with AH authentication unless the priority is 255",
         "BACKUP is rendered; remove `state: MASTER`",
         lambda f: f.masters if f.settings.uses_ah else [],
-        'and (eq $version 2) (eq $instance.authentication.authType "AH") $facts.masterNotOwner',
+        f"and {_USES_AH} $facts.masterNotOwner",
         reads=".state .priority .authentication keepalived.vrrpVersion nodes",
     ),
     warning(
@@ -162,7 +162,7 @@ RULES: tuple[Rule, ...] = (
         "under AH keepalived nodes of one priority that claim together stay Masters together for seconds",
         "give each node a `priority` of its own in `nodes`, use `authType: PASS`, or `engine: native`",
         lambda f: when(f.settings.uses_ah and not f.runs_agent and f.share_a_priority, "AH"),
-        'and (eq $version 2) (eq $instance.authentication.authType "AH") (not $runsAgent) $facts.shareAPriority',
+        f"and {_USES_AH} (not $runsAgent) $facts.shareAPriority",
         reads=".authentication .priority keepalived.vrrpVersion nodes engine",
     ),
     warning(
