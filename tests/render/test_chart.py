@@ -101,6 +101,7 @@ def test_the_default_values_and_what_takes_them_away_fit_the_schema_of_overrides
     jsonschema.validate({}, OVERRIDES)
     jsonschema.validate(effective_values(), OVERRIDES)
     jsonschema.validate({"nodeSelector": {CONTROL_PLANE: None}, "resources": {"limits": None}}, OVERRIDES)
+    jsonschema.validate({"resources": {"requests": None, "limits": {"cpu": None}}}, OVERRIDES)
     jsonschema.validate({"healthCheck": {"interval": None}, "agent": None, "podLabels": None}, OVERRIDES)
 
 

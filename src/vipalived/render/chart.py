@@ -87,6 +87,7 @@ def overrides_schema() -> str:
     """The schema of one's own values file, for editors and pipelines: nothing need be there, and null means none."""
     schema = _schema()
     _permit_null(Settings, schema)
+    _permit_null_in_maps(schema["definitions"])
     return _text(schema)
 
 
@@ -183,6 +184,16 @@ def _permit_null(model: type[Model], schema: dict[str, Any], *, all_of_it: bool 
             inner["patternProperties"][pattern] = _or_null(value)
         if newer or may_be_absent(field):
             schema["properties"][key] = _or_null(inner)
+
+
+def _permit_null_in_maps(node: Any) -> None:
+    """Where Kubernetes' types have keys of one's own, as limits have: a null takes away what is below this file."""
+    if isinstance(node, dict):
+        if isinstance(values := node.get("additionalProperties"), dict):
+            node["additionalProperties"] = _or_null(values)
+        node = [*node.values()]
+    for inner in node if isinstance(node, list) else ():
+        _permit_null_in_maps(inner)
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
