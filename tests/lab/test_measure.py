@@ -13,6 +13,7 @@ from vipalived.lab.measure import (
     Run,
     Sighting,
     Stretch,
+    beaten,
     cut,
     disputed,
     gaps,
@@ -139,6 +140,20 @@ def test_who_was_under_way_when_the_address_moved_was_cut() -> None:
     requests = [before, stuck, reset, lucky, late_to_hear, after]
     assert cut(requests, [moved]) == [stuck, reset, late_to_hear]
     assert cut(requests, []) == []
+
+
+def test_who_claimed_as_well_had_the_address_for_a_moment() -> None:
+    sightings = [
+        Sighting(100, "a", False),
+        Sighting(160, "c", True),
+        Sighting(163, "b", True),
+        Sighting(173, "b", False),
+        Sighting(400, "c", False),
+        Sighting(500, "b", True),
+    ]
+    assert beaten(sightings, 10) == ["b"]
+    assert beaten(sightings, 9) == []
+    assert beaten(reversed(sightings), 240) == ["b", "c"]
 
 
 def test_time_without_and_with_two_holders() -> None:

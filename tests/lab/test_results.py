@@ -37,6 +37,11 @@ def over_https(recovery: float, **more: object) -> Trial:
     [
         (trial(709.4), None),
         (trial(709.5), "710 ms without an answer, bound 709"),
+        (
+            trial(980.0, beaten=["node-2"]),
+            "980 ms without an answer, bound 709; node-2 claimed the VIP too, which priorities further apart prevent",
+        ),
+        (trial(709.4, beaten=["node-2", "node-4"]), None),
         (trial(5510.0, void="the client stood still"), None),
         (trial(None, error="no holder"), "no holder"),
         (trial(51000.0, recovered=False), "not recovered after 51000 ms without an answer"),

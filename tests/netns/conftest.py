@@ -58,6 +58,10 @@ class Lab:
     """Milliseconds that keepalived's planned stop costs at the least: a third of the Skew_Time, as a busy machine takes
     the address off a stopped node late."""
 
+    ONE_BACKUP = ("--nodes", "2")
+    """Where keepalived is held to its bound. Of several Backups of one priority two claim together now and then, and
+    the loser's kernel, which answers a client, may tell it of the VIP after the winner did: that costs a second."""
+
     def __init__(self, place: Path) -> None:
         self.report = place / "report.json"
 

@@ -117,7 +117,7 @@ def test_without_any_privilege(lab: Lab) -> None:
     with tempfile.TemporaryDirectory() as place:
         lab.report = Path(place) / "report.json"
         Path(place).chmod(0o777)
-        run = lab("--scenario", "stop", before=unprivileged())
+        run = lab(*lab.ONE_BACKUP, "--scenario", "stop", before=unprivileged())
     assert run.code == 0, run.err
     assert run.trials["stop"]["lost"] >= lab.LEAST
 

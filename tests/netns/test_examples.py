@@ -22,7 +22,7 @@ def test_each_documented_example_hands_over_within_its_bound(lab: Lab, tmp_path:
     values.write_text(EXAMPLES[name], encoding="utf-8")
     # The VIP alone is another: what the examples name is not for experiments.
     vip = ("--set", "keepalived.vrrpInstance.virtualIpAddress=198.18.0.100/24")
-    run = lab("-f", str(values), *vip, "--scenario", "stop")
+    run = lab(*lab.ONE_BACKUP, "-f", str(values), *vip, "--scenario", "stop")
     assert run.code == 0, run.err
     trial = run.trials["stop"]
     assert trial["from"] != trial["to"]

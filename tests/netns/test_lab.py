@@ -39,7 +39,7 @@ def program(path: Path, text: str) -> str:
 
 
 def test_a_stop_costs_skew_time_and_a_crash_master_down_interval(lab: Lab) -> None:
-    run = lab("--scenario", "stop", "--scenario", "crash")
+    run = lab(*lab.ONE_BACKUP, "--scenario", "stop", "--scenario", "crash")
     assert run.code == 0, run.err
     assert "2 trials, about 7.3 s\n" in run.err
     stop, crash = run.trials["stop"], run.trials["crash"]
@@ -68,7 +68,7 @@ def test_a_node_that_was_deaf_at_its_start_leaves_the_vip_where_it_is(lab: Lab) 
 
 
 def test_a_kill_leaves_the_vip_on_two_nodes(lab: Lab) -> None:
-    trial = lab("--scenario", "kill").trials["kill"]
+    trial = lab(*lab.ONE_BACKUP, "--scenario", "kill").trials["kill"]
     assert trial["from"] != trial["to"]
     assert trial["two_holders_ms"] >= 900  # from the takeover on, watched for a second
     assert trial["blackout_ms"] <= 460.9
@@ -91,7 +91,7 @@ def test_both_engines_take_turns_and_a_node_that_returns_moves_nothing(lab: Lab)
 
 
 def test_a_partition_makes_two_holders_and_heals(lab: Lab) -> None:
-    trial = lab("--scenario", "partition").trials["partition"]
+    trial = lab(*lab.ONE_BACKUP, "--scenario", "partition").trials["partition"]
     assert trial["two_holders_ms"] >= 400
     assert 255 <= trial["blackout_ms"] <= 460.9
     assert [text.split()[0] for _, text in trial["marks"]] == ["isolate", "heal"]
@@ -113,7 +113,7 @@ SLOW = "keepalived.vrrpInstance.advertInt=1"
 
 
 def test_a_loose_contact_costs_one_takeover(lab: Lab) -> None:
-    run = lab("--engine", "keepalived", "--engine", "native", "--scenario", "flap")
+    run = lab(*lab.ONE_BACKUP, "--engine", "keepalived", "--engine", "native", "--scenario", "flap")
     assert run.code == 0, run.err
     for trial in run.report["trials"]:
         assert trial["from"] != trial["to"]
@@ -132,7 +132,7 @@ def test_a_loose_contact_costs_one_takeover(lab: Lab) -> None:
 )
 def test_the_users_own_addresses(lab: Lab, values: list[str]) -> None:
     options = [word for value in values for word in ("--set", f"keepalived.vrrpInstance.{value}")]
-    run = lab("--scenario", "stop", *options)
+    run = lab(*lab.ONE_BACKUP, "--scenario", "stop", *options)
     assert run.code == 0, run.err
     assert run.trials["stop"]["lost"] >= lab.LEAST
 
@@ -235,7 +235,7 @@ def test_a_node_that_is_released(lab: Lab) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="keepalived runs a check only where it may set groups")
 def test_keepaliveds_own_check_moves_the_vip_in_whole_seconds(lab: Lab) -> None:
-    run = lab("--engine", "keepalived-check", "--scenario", "api-crash")
+    run = lab(*lab.ONE_BACKUP, "--engine", "keepalived-check", "--scenario", "api-crash")
     assert run.code == 0, run.err
     trial = run.trials["api-crash"]
     assert trial["from"] != trial["to"]

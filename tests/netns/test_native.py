@@ -53,7 +53,7 @@ def test_a_killed_engine_leaves_two_holders_no_longer_than_the_lease(lab: Lab) -
 
 def test_each_takes_over_from_the_other_in_every_form_of_vrrp(lab: Lab) -> None:
     """A native holder hands over without loss; after keepalived, which lets go at once, it takes 43 ms."""
-    run = lab("--scenario", "mixed-stop", "--set", "keepalived.vrrpInstance.advertInt=1")
+    run = lab(*lab.ONE_BACKUP, "--scenario", "mixed-stop", "--set", "keepalived.vrrpInstance.advertInt=1")
     assert len({trial["engine"] for trial in run.report["trials"]}) == 12
     for trial in run.report["trials"]:
         assert trial["from"] == "node-1", trial

@@ -138,6 +138,18 @@ def cut(requests: Iterable[Request], moves: Sequence[int]) -> list[Request]:
     ]
 
 
+def beaten(sightings: Iterable[Sighting], within: int) -> list[str]:
+    """The nodes that gave the address up within so many nanoseconds of getting it: another claimed it as well."""
+    got: dict[str, int] = {}
+    lost: list[str] = []
+    for sighting in sorted(sightings, key=lambda sighting: sighting.at):
+        if sighting.present:
+            got[sighting.node] = sighting.at
+        elif sighting.node in got and sighting.at - got.pop(sighting.node) <= within:
+            lost.append(sighting.node)
+    return lost
+
+
 def holder_times(holders: Iterable[str], sightings: Iterable[Sighting], window: Stretch) -> tuple[int, int]:
     """How long within the window nobody held the address, and how long two or more nodes did.
 

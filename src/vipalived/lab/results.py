@@ -18,7 +18,8 @@ class Trial:
     `error` says why a trial ended without figures, `void` why its figures count for nothing.
     `one_holder_ms` is how long after the lab's last act one node held the VIP for good. A bound that is
     None is a promise that the engine does not make; `stays` is one that it makes. `moves` counts how often the
-    VIP came to a node or left one: a move is two of them. `holders` is how many nodes have the VIP in the end.
+    VIP came to a node or left one: a move is two of them. `holders` is how many nodes have the VIP in the end, `beaten`
+    are those that had it for less than an Advertisement_Interval, where nodes have one priority and may claim together.
     `http_cut` counts the requests that failed because they were under way when the VIP moved, `http_failed` all
     others without an answer; these, and the stretches without an answer, are of requests on new connections, and
     `http_kept_` of those on one that is kept as long as it works.
@@ -61,6 +62,7 @@ class Trial:
     stalls: Sequence[tuple[float, float]] = ()
     recovered: bool = True
     moves: int = 0
+    beaten: Sequence[str] = ()
     holders: int | None = None
     void: str | None = None
     error: str | None = None
@@ -103,10 +105,17 @@ class Trial:
             (self.moves, self.moves_bound, "times the VIP came or went"),
         ):
             if measured is not None and limit is not None and measured > limit:
-                return f"{measured:.0f} {what}, bound {limit:.0f}"
+                return f"{measured:.0f} {what}, bound {limit:.0f}{self._together}"
         if self.stays and self.successor != self.holder:
             return f"the VIP went from {self.holder} to {self.successor}, and was to stay"
         return None
+
+    @property
+    def _together(self) -> str:
+        """What has made it so, as far as one can see."""
+        if not self.beaten:
+            return ""
+        return f"; {' and '.join(self.beaten)} claimed the VIP too, which priorities further apart prevent"
 
     def as_json(self) -> dict[str, Any]:
         """The trial in the shape of the report; `from` and `to` are the holders before and after."""

@@ -10,6 +10,7 @@ from typing import Any
 from vipalived.lab.kubectl import PERIOD, QUICK, read
 from vipalived.lab.measure import (
     Stretch,
+    beaten,
     cut,
     disputed,
     gaps,
@@ -147,6 +148,7 @@ def evaluate(stage: Stage, case: Case) -> Trial:
     nobody, several = holder_times(stage.watch.holders(window.start), sightings, window)
     last_act = max(moment for moment, _ in stage.marks)
     unlucky = cut(requests, [sighting.at for sighting in sightings if sighting.present])
+    alike = len(set(case.timing.priorities)) < len(case.timing.priorities)
     last = next((run.node for run in reversed(answered) if run.node is not None), None)
 
     def after_fault(moment: int) -> float:
@@ -180,6 +182,7 @@ def evaluate(stage: Stage, case: Case) -> Trial:
         stalls=[(after_fault(pause.start), milliseconds(pause.length)) for pause in pauses],
         recovered=stage.recovered,
         moves=len(sightings),
+        beaten=beaten(sightings, int(case.timing.advertisement_interval * 1e9)) if alike else (),
         holders=len(stage.watch.holders(window.end)),
         void=f"the client itself stood still for {milliseconds(doubtful)} ms"
         if doubtful > _TOO_LONG
