@@ -139,7 +139,7 @@ def test_the_users_own_addresses(lab: Lab, values: list[str]) -> None:
 
 def test_a_miss_is_reported(lab: Lab, tmp_path: Path) -> None:
     broken = program(tmp_path / "keepalived", STOPS_WITHOUT_A_WORD)
-    run = lab("--scenario", "stop", "--keepalived", broken)
+    run = lab(*lab.ONE_BACKUP, "--scenario", "stop", "--keepalived", broken)
     assert run.code == 1
     assert run.trials["stop"]["blackout_ms"] > 255
     assert "not every trial was within its bound" in run.err
@@ -148,7 +148,7 @@ def test_a_miss_is_reported(lab: Lab, tmp_path: Path) -> None:
 
 def test_the_baselines_miss_is_shown_and_fails_nothing(lab: Lab, tmp_path: Path) -> None:
     broken = program(tmp_path / "keepalived", STOPS_WITHOUT_A_WORD)
-    run = lab("--scenario", "stop", "--keepalived", broken, "--engine", "keepalived-0.2.3")
+    run = lab(*lab.ONE_BACKUP, "--scenario", "stop", "--keepalived", broken, "--engine", "keepalived-0.2.3")
     assert run.code == 0
     assert "without an answer, bound 161\n" in run.err
 
