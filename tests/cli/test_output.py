@@ -104,3 +104,17 @@ def test_the_lab_says_at_once_what_it_cannot_write(options: str, message: str) -
     done = vipalived(f"lab run --engine native {options}", "")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith(message)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            "--set engine=native --json /nowhere/a",
+            "rehearsing native, as the values deploy it; `--engine` rehearses another\n",
+        ),
+        ("--scenario mixed --keepalived /nowhere/keepalived", "error: "),
+    ],
+)
+def test_the_lab_says_which_engine_the_values_deploy_where_that_is_what_runs(options: str, told: str) -> None:
+    assert vipalived(f"lab run {options}", "").stderr.startswith(told)

@@ -130,7 +130,7 @@ def run(
     )
     warnings = launch.warnings(order)
     _refuse_idle(order, engines=bool(engines), keepalived=keepalived is not None)
-    if not engines:
+    if not engines and not _all_mixed(order):
         click.echo(f"rehearsing {default}, as the values deploy it; `--engine` rehearses another", err=True)
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
@@ -151,7 +151,7 @@ def _refuse_confusion(json_file: Path | None, html_file: Path | None, keep_logs:
 def _refuse_idle(order: Order, *, engines: bool, keepalived: bool) -> None:
     """Options that would do nothing; whether `--engine` and `--keepalived` are among them."""
     mixed = set(MIXED) & set(order.scenarios)
-    if engines and mixed == set(order.scenarios):
+    if engines and _all_mixed(order):
         raise click.UsageError("`mixed` brings both engines along, and `--engine` would do nothing")
     if keepalived and not mixed and set(order.engines) == {"native"}:
         raise click.UsageError("`--keepalived` names a program that no engine of this run starts")
@@ -161,6 +161,11 @@ def _refuse_idle(order: Order, *, engines: bool, keepalived: bool) -> None:
             f"`--nodes {order.nodes}` leaves out some of the {named} nodes that the values name;"
             " expected as many, or more"
         )
+
+
+def _all_mixed(order: Order) -> bool:
+    """Whether every scenario brings its engines along."""
+    return set(order.scenarios) <= set(MIXED)
 
 
 def _chosen(scenarios: tuple[str, ...]) -> tuple[str, ...]:
