@@ -236,7 +236,8 @@ def conditions(runs: dict[str, Row]) -> str:
         {f"{name} {said}" for lab in labs for name, said in lab["engines"].items() if ">" not in name}
     )
     trials = sum(len(report["trials"]) for report in runs.values())
-    kernels = " and ".join(sorted({lab["kernel"] for lab in labs}))
+    *others, last = sorted({lab["kernel"] for lab in labs})
+    kernels = f"{', '.join(others)} and {last}" if others else last
     return f"{trials} trials, {', '.join(versions)}, Linux {kernels}, 2 cores.\n"
 
 

@@ -52,6 +52,11 @@ class Timing:
         """The priority of the node that takes over from the best one."""
         return sorted(self.priorities)[-2]
 
+    @property
+    def shares_a_priority(self) -> bool:
+        """Whether two nodes may claim together, as their Skew_Time is the same."""
+        return len(set(self.priorities)) < len(self.priorities)
+
     def master_down(self, priority: int) -> float:
         """Master_Down_Interval of a node of that priority."""
         return master_down_interval(priority, self.advertisement_interval, self.version)

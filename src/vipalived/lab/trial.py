@@ -148,7 +148,6 @@ def evaluate(stage: Stage, case: Case) -> Trial:
     nobody, several = holder_times(stage.watch.holders(window.start), sightings, window)
     last_act = max(moment for moment, _ in stage.marks)
     unlucky = cut(requests, [sighting.at for sighting in sightings if sighting.present])
-    alike = len(set(case.timing.priorities)) < len(case.timing.priorities)
     last = next((run.node for run in reversed(answered) if run.node is not None), None)
 
     def after_fault(moment: int) -> float:
@@ -182,7 +181,9 @@ def evaluate(stage: Stage, case: Case) -> Trial:
         stalls=[(after_fault(pause.start), milliseconds(pause.length)) for pause in pauses],
         recovered=stage.recovered,
         moves=len(sightings),
-        beaten=beaten(sightings, int(case.timing.advertisement_interval * 1e9)) if alike else (),
+        beaten=beaten(sightings, int(case.timing.advertisement_interval * 1e9))
+        if case.timing.shares_a_priority
+        else (),
         holders=len(stage.watch.holders(window.end)),
         void=f"the client itself stood still for {milliseconds(doubtful)} ms"
         if doubtful > _TOO_LONG
