@@ -72,8 +72,9 @@ class Lab:
         done = subprocess.run(
             words, capture_output=True, text=True, timeout=LONGEST, check=False, env=ENVIRONMENT
         )
-        written = json.loads(self.report.read_text()) if self.report.exists() else {}
-        return Run(done.returncode, done.stdout, done.stderr, written)
+        text = self.report.read_text() if self.report.exists() else "{}"
+        assert text, f"the lab ended with {done.returncode} and left its report empty:\n{done.stderr}"
+        return Run(done.returncode, done.stdout, done.stderr, json.loads(text))
 
     def start(self, token: str, *options: str) -> subprocess.Popen[str]:
         """Starts it; all its processes have the token in their environment."""

@@ -6,8 +6,10 @@ it ends with its process.
 
 from __future__ import annotations
 
+import errno
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from typing import Any
@@ -152,7 +154,8 @@ class World:
         inside = self._inside[self.plan.client.name]
         for entry in list(inside.get_neighbours()):
             if ip_address(entry.get_attr("NDA_DST")) in self._vips:
-                inside.neigh("del", dst=entry.get_attr("NDA_DST"), ifindex=entry["ifindex"])
+                with _if_still_there():
+                    inside.neigh("del", dst=entry.get_attr("NDA_DST"), ifindex=entry["ifindex"])
 
     def remove_vips(self, node: str) -> None:
         """Takes the VIPs off a node whose daemon is gone."""
@@ -160,9 +163,10 @@ class World:
         for message in list(inside.get_addr()):
             address = ip_interface(f"{message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}")
             if address.ip in self._vips:
-                inside.addr(
-                    "del", index=message["index"], address=str(address.ip), prefixlen=message["prefixlen"]
-                )
+                with _if_still_there():
+                    inside.addr(
+                        "del", index=message["index"], address=str(address.ip), prefixlen=message["prefixlen"]
+                    )
 
     def tentative(self, node: str) -> bool:
         """Whether an address of the node still waits for duplicate address detection."""
@@ -177,6 +181,18 @@ class World:
         neighbours = self._inside[self.plan.client.name].get_neighbours()
         known = (f"{entry.get_attr('NDA_DST')} at {entry.get_attr('NDA_LLADDR')}" for entry in neighbours)
         return "\n".join([*parts, f"{self.plan.client.name} knows: {', '.join(known)}"])
+
+
+@contextmanager
+def _if_still_there() -> Iterator[None]:
+    """The kernel may have been quicker: a lease ends, and a neighbour is forgotten, by themselves."""
+    from pyroute2.netlink.exceptions import NetlinkError
+
+    try:
+        yield
+    except NetlinkError as error:
+        if error.code not in {errno.EADDRNOTAVAIL, errno.ENOENT}:
+            raise
 
 
 def _private_run() -> None:
